@@ -67,7 +67,7 @@ class Soak:
         self.detached = []  # perhaps
         self.samples = []
         self.different = []  # between vfiod and the kernel
-        self.counts = dict.fromkeys([*WEIGHTS, "kill_vfiod", "refused"], 0)
+        self.counts = dict.fromkeys([*WEIGHTS, "kill_vfiod", "refused", "done_detach", "done_reattach"], 0)
 
     # Operations
 

@@ -28,7 +28,7 @@ static void check_plan(const Plan *plan) {
         char reason[PLAN_REASON_MAX];
 
         g_assert_cmpuint(plan->n_members, >, 0);
-        g_assert_cmpuint(plan->n_steps, >, 0);
+        g_assert_true(plan->n_steps > 0 || plan_is_survey(plan));
         g_assert_true(plan->verb >= 0 && plan->verb < _PLAN_VERB_MAX);
         g_assert_true(plan->vf_fate < _VF_FATE_MAX && plan->vf_count <= UINT16_MAX);
         g_assert_false(plan->recovery);

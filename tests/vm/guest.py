@@ -378,7 +378,13 @@ class Guest:
         """Take a device out of its slot: wait until the guest has released it. The kernel forgets the button of the slot if
         it still handles a former event of the slot, so the button is pressed again."""
         for attempt in range(attempts):
-            self.unplug(identifier)
+            try:
+                self.unplug(identifier)
+            except QmpError as error:
+                # The guest has released it just now.
+                if attempt > 0 and "not found" in str(error):
+                    return
+                raise
             try:
                 self.qmp.await_event("DEVICE_DELETED", timeout=30, device=identifier)
                 return
