@@ -324,7 +324,7 @@ static int set_number(const Invocation *invocation, const char *address, uint32_
         return error_details_call(invocation->bus, call, WORK_TIMEOUT_USEC, error, NULL);
 }
 
-/* Sets the first n numbers back, and writes what became of them. */
+/* Gives the first n physical functions their former numbers of VFs again, and writes for each whether that worked. */
 static void restore_numbers(const Invocation *invocation, const Difference *difference, size_t n, FILE *remark) {
         while (n-- > 0) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
