@@ -209,13 +209,17 @@ static const Field entry_columns[] = {
                 COLUMN(Entry, "s", reason),
 };
 
+static const Field entry_details[] = {
+                FIELD(Entry, "Changing", "b", changing),
+};
+
 static const RowType entry_rows = {
                 "sssa{sv}",
                 sizeof(Entry),
                 entry_columns,
                 ELEMENTSOF(entry_columns),
-                NULL,
-                0,
+                entry_details,
+                ELEMENTSOF(entry_details),
 };
 
 DEFINE_LIST_DECODER(decode_entries, EntryList, entry_list_clear, entry_rows)

@@ -73,6 +73,7 @@ typedef struct Entry {
                 char *after;
                 char *message;
         };
+        bool changing; /* of a device of a rule: a job of the rule works on it */
 } Entry;
 
 typedef struct EntryList {

@@ -34,22 +34,10 @@ static int on_signal(sd_bus_message *signal, void *userdata, sd_bus_error *error
         return 0;
 }
 
-/* Whether a job works on a device of the rule. Returns 1, 0, or a negative errno with the error. */
-static int is_changing(sd_bus *bus, const Rule *rule, sd_bus_error *error) {
-        _cleanup_(device_list_clear) DeviceList devices = {0};
-
-        int r = proxy_list_devices(bus, &devices, error);
-        for (size_t i = 0; r >= 0 && i < devices.count; i++)
-                for (size_t k = 0; rule->devices.items && k < rule->devices.count; k++)
-                        if (streq_ptr(devices.items[i].address, rule->devices.items[k].address) &&
-                                        streq_ptr(devices.items[i].state, "changing"))
-                                return 1;
-        return r < 0 ? r : 0;
-}
-
-static const Entry *find_waiting(const Rule *rule) {
+/* Returns the first device of which vfiod has not finished what the rule asks for, or NULL. */
+static const Entry *find_unfinished(const Rule *rule) {
         for (size_t i = 0; i < rule->devices.count; i++)
-                if (streq_ptr(rule->devices.items[i].status, "waiting"))
+                if (rule->devices.items[i].changing || streq_ptr(rule->devices.items[i].status, "waiting"))
                         return &rule->devices.items[i];
         return NULL;
 }
@@ -76,17 +64,16 @@ int rule_wait(Invocation *invocation, const char *name, RuleList *ret, sd_bus_er
                 if ((r = rule_find(invocation->bus, name, &found, error)) < 0)
                         return r;
                 assert(found.items);
-                const Entry *waiting = find_waiting(found.items);
-                if (!waiting && (r = is_changing(invocation->bus, found.items, error)) == 0) {
+                const Entry *unfinished = find_unfinished(found.items);
+                if (!unfinished) {
                         *ret = TAKE_STRUCT(found);
                         return 0;
                 }
-                if (waiting && !told && !isempty(waiting->message) && !invocation->output.quiet) {
-                        terminal_say("vfioctl: waiting for %s: %s", waiting->address, waiting->message);
+                if (!told && !isempty(unfinished->message) && !invocation->output.quiet) {
+                        terminal_say("vfioctl: waiting for %s: %s", unfinished->address, unfinished->message);
                         told = true;
                 }
-                if (r >= 0)
-                        r = await_signal(invocation->bus, &heard);
+                r = await_signal(invocation->bus, &heard);
         }
         return r;
 }

@@ -67,8 +67,9 @@ json_t *rule_to_json(const Rule *rule) {
                 const Entry *device = &rule->devices.items[i];
 
                 devices = json_append(devices,
-                                json_pack("{s:o, s:o, s:o}", "address", json_text(device->address), "status",
-                                                json_text(device->status), "message", json_text(device->message)));
+                                json_pack("{s:o, s:o, s:o, s:b}", "address", json_text(device->address), "status",
+                                                json_text(device->status), "message", json_text(device->message),
+                                                "changing", device->changing));
         }
         return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "name", json_text(rule->name), "file",
                         json_text(rule->file), "state", json_text(rule->state), "enabled", (int)rule->enabled, "line",

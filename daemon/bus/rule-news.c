@@ -59,6 +59,7 @@ static uint64_t mix_use(const RuleCaseList *list, const char *name) {
                 hash = mix(hash, PCI_ADDRESS_TEXT(rule_case->address));
                 hash = mix(hash, rule_status_to_string(rule_case->status));
                 hash = mix(hash, rule_case->message);
+                hash = mix(hash, rule_case->running ? "changing" : NULL);
         }
         return hash;
 }

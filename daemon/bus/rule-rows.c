@@ -16,7 +16,7 @@ static int append_case(sd_bus_message *reply, const RuleCase *rule_case) {
                         (r = sd_bus_message_append(reply, "ss", PCI_ADDRESS_TEXT(rule_case->address),
                                          rule_status_to_string(rule_case->status))) < 0 ||
                         (r = bus_append_text(reply, strempty(rule_case->message))) < 0 ||
-                        (r = sd_bus_message_append(reply, "a{sv}", 0)) < 0)
+                        (r = sd_bus_message_append(reply, "a{sv}", 1, "Changing", "b", rule_case->running)) < 0)
                 return r;
         return sd_bus_message_close_container(reply);
 }

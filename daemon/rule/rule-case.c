@@ -89,3 +89,8 @@ void rule_case_set(RuleCase *rule_case, RuleStatus status, const char *message) 
         rule_case->status = status;
         (void)free_and_strdup(&rule_case->message, message);
 }
+
+void rule_case_set_running(RuleCase *rule_case, bool running) {
+        rule_case->changed = rule_case->changed || rule_case->running != running;
+        rule_case->running = running;
+}

@@ -27,8 +27,8 @@ typedef struct RuleCase {
         uint64_t plugged_us; /* when the device was plugged in (CLOCK_MONOTONIC, microseconds); 0 if it existed before */
         uint64_t retry_us;   /* earliest time of the next attempt; 0 for as soon as the device is free */
         bool hotplugged;     /* the device was plugged in, so a refusal may be temporary */
-        bool running;        /* a job of this case is running */
-        bool changed;        /* status or message changed since rule_case_list_take_changed() */
+        bool running;        /* a job of this case is running; set by rule_case_set_running() */
+        bool changed;        /* status, message or running changed since rule_case_list_take_changed() */
         bool needs_release;  /* the device was refused: the driver_override of the early rule must be cleared */
         bool needs_driver;   /* the rule creates VFs, and is applied when a driver is bound to the PF */
         bool needs_review;   /* the device may have changed while the job of the case ran */
@@ -58,3 +58,6 @@ bool rule_case_list_take_changed(RuleCaseList *list);
 
 /* Sets status and message (copied; NULL for none). If there is no memory, the case has no message. */
 void rule_case_set(RuleCase *rule_case, RuleStatus status, const char *message);
+
+/* Says whether a job of the case is running. */
+void rule_case_set_running(RuleCase *rule_case, bool running);

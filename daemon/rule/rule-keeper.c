@@ -193,7 +193,7 @@ static void on_job_done(const WorkerResult *result, void *userdata) {
 
         if (!rule_case || !rule_case->running)
                 return;
-        rule_case->running = false;
+        rule_case_set_running(rule_case, false);
         keeper->boot_stale = true;
         if (result->error == 0 && result->problem.outcome == OUTCOME_DONE) {
                 rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
@@ -228,7 +228,7 @@ static int start_job(RuleKeeper *keeper, RuleCase *rule_case, Plan *plan, Proble
         if (r != 0)
                 return r;
         (void)TAKE_PTR(request);
-        rule_case->running = true;
+        rule_case_set_running(rule_case, true);
         rule_case_set(rule_case, RULE_STATUS_APPLIED, NULL);
         return 0;
 }

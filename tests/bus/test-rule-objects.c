@@ -11,6 +11,7 @@
 #define RULES BUS_PATH "/rules"
 #define NIC_TEXT "# mine\n[Match]\nVendor=8086\nDevice=10d3\n\n[Detach]\nOverride=storage network\n"
 #define ABSENT_TEXT "[Match]\nVendor=ffff\n"
+#define APPLIED(changing) "[('" NIC "', 'applied', '', {'Changing': <" changing ">})]"
 #define MANY(changes) "([" changes "], " NO_OPTIONS ")"
 
 static void rescan(Fixture *fixture) {
@@ -54,7 +55,7 @@ static void test_properties(void) {
                         "{'Vendor': <'8086'>, 'Device': <'10d3'>, 'Companions': <@as []>, 'Override': <['storage', "
                         "'network']>}");
         expect_rule(fixture, RULES "/_310_2dnic", "MatchedDevices", "['" NIC "']");
-        expect_rule(fixture, RULES "/_310_2dnic", "Matches", "[('" NIC "', 'applied', '', {})]");
+        fixture_wait_property(fixture, RULES "/_310_2dnic", RULE_INTERFACE, "Matches", APPLIED("false"));
         g_autofree char *text = fixture_get(fixture, RULES "/_310_2dnic", RULE_INTERFACE, "Text");
         g_assert_nonnull(strstr(text, "# mine"));
         g_autofree char *file = fixture_get(fixture, RULES "/_310_2dnic", RULE_INTERFACE, "Path");
@@ -79,6 +80,24 @@ static void test_properties(void) {
 }
 
 /* What vfiod shows of a text depends on who may read it, how long it is, and what is in it. */
+/* While the job of a rule runs, the rule says so. The end of the job is signalled, also if the status stays the same. */
+static void test_changing(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        fake_kernel_do(fixture->kernel, "stall 2");
+        rule_file_put(fixture, RULES_OWN, "nic", NIC_TEXT);
+        rescan(fixture);
+        fake_kernel_do(fixture->kernel, "wait-pending 1");
+        expect_rule(fixture, RULES "/nic", "Matches", APPLIED("true"));
+        fake_kernel_do(fixture->kernel, "resume");
+        g_free(fixture_expect_signal(fixture,
+                        RULES "/nic PropertiesChanged ('" RULE_INTERFACE
+                              "', {*'Matches': <" APPLIED("false") ">*}, *"));
+        expect_rule(fixture, RULES "/nic", "Matches", APPLIED("false"));
+        fixture_stop(fixture);
+}
+
 static void test_texts(void) {
         g_autofree char *blanks = g_strnfill(8 * 1024, '\n'), *large = g_strconcat(ABSENT_TEXT, blanks, NULL);
         Fixture *fixture = fixture_start(NULL);
@@ -142,7 +161,7 @@ static void test_own(void) {
         expect_text(fixture, "nic", NIC_TEXT);
         expect_rule(fixture, RULES "/nic", "Matches",
                         "[('" NIC "', 'released', 'the rule is not applied before the device is plugged in again, or "
-                        "vfiod starts', {})]");
+                        "vfiod starts', {'Changing': <false>})]");
         rescan(fixture);
         fixture_property(fixture, NIC_PATH, DEVICE, "State", "'host'");
         fixture_restart_daemon(fixture);
@@ -345,6 +364,7 @@ static void test_interrupted(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/rule-objects/properties", test_properties);
+        g_test_add_func("/bus/rule-objects/changing", test_changing);
         g_test_add_func("/bus/rule-objects/texts", test_texts);
         g_test_add_func("/bus/rule-objects/own", test_own);
         g_test_add_func("/bus/rule-objects/locked", test_locked);

@@ -3,6 +3,7 @@
 
 /* The methods for rules: what they write, what they reply, and what they refuse. */
 
+#define RULES BUS_PATH "/rules"
 #define RULE_HEAD "# Written by vfiod; see vfiod.rules(5).\n[Match]\n"
 #define NIC_RULE \
         RULE_HEAD "Address=0000:05:00.0\nVendor=8086\nDevice=10d3\nSubsystem=8086:0000\n\n[Detach]\nCompanions=none\n"
@@ -11,6 +12,12 @@ static void wait_state(Fixture *fixture, const char *path, const char *state) {
         g_autofree char *expected = g_strdup_printf("'%s'", state);
 
         fixture_wait_property(fixture, path, DEVICE, "State", expected);
+}
+
+/* Waits until the job of the rule has ended. */
+static void wait_applied(Fixture *fixture, const char *path) {
+        fixture_wait_property(fixture, path, RULE_INTERFACE, "Matches",
+                        "[('" NIC "', 'applied', '', {'Changing': <false>})]");
 }
 
 /* FOLDER stands for the rule folder of this environment. */
@@ -55,10 +62,10 @@ static void test_add(void) {
         fixture_property(fixture, NIC_PATH, DEVICE, "MatchedRule", "'0000-05-00.0'");
         fixture_property(fixture, PORT1_PATH, DEVICE, "MatchedRule", "''");
         expect_text(fixture, "0000-05-00.0", NIC_RULE);
-        wait_state(fixture, NIC_PATH, "detached");
+        wait_applied(fixture, RULES "/_30000_2d05_2d00_2e0");
         expect_rules(fixture,
                         "([('0000-05-00.0', 'FOLDER/0000-05-00.0.conf', 'active', [('0000:05:00.0', 'applied', '', "
-                        "{})], "
+                        "{'Changing': <false>})], "
                         "{'Enabled': <true>, 'Writable': <true>})],)");
 
         remove_rule(fixture, "0000-05-00.0");
@@ -75,9 +82,10 @@ static void test_add(void) {
         expect_text(fixture, "one-endpoint", NIC_RULE);
         wait_state(fixture, NIC_PATH, "detached");
         fixture_restart_daemon(fixture);
+        wait_applied(fixture, RULES "/one_2dendpoint");
         expect_rules(fixture,
                         "([('one-endpoint', 'FOLDER/one-endpoint.conf', 'active', [('0000:05:00.0', 'applied', '', "
-                        "{})], "
+                        "{'Changing': <false>})], "
                         "{'Enabled': <true>, 'Writable': <true>})],)");
         fixture_stop(fixture);
 }

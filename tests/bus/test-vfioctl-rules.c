@@ -91,7 +91,8 @@ static void test_list(void) {
         rule_file_put(fixture, RULES_OWN, "nic", "[Match]\nVendor=8086\nDevice=10d3\n");
         rule_file_link(fixture, RULES_OWN, "mask", "/dev/null");
         fixture_restart_daemon(fixture);
-        wait_state(fixture, NIC_PATH, "detached");
+        fixture_wait_property(fixture, BUS_PATH "/rules/nic", RULE_INTERFACE, "Matches",
+                        "[('" NIC "', 'applied', '', {'Changing': <false>})]");
         json_t *rules = vfioctl_json("rule list");
         expect_json(rules, "rules.0.name", "\"bad\"");
         expect_json(rules, "rules.0.state", "\"off\"");
@@ -102,7 +103,7 @@ static void test_list(void) {
         expect_json(rules, "rules.1.line", "null");
         expect_json(rules, "rules.1.fault", "null");
         expect_json(rules, "rules.2.devices",
-                        "[{\"address\":\"0000:05:00.0\",\"status\":\"applied\",\"message\":null}]");
+                        "[{\"address\":\"0000:05:00.0\",\"status\":\"applied\",\"message\":null,\"changing\":false}]");
         g_assert_cmpuint(json_object_size(json_array_get(json_object_get(rules, "rules"), 0)), ==, 7);
         json_decref(rules);
         g_auto(ProgramResult) bare = vfioctl("rule list --no-legend");

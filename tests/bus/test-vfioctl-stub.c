@@ -158,10 +158,12 @@ static void test_rows_grow(void) {
         expect_json(detached, "qemu_arguments", "[\"-device\",\"x\"]");
         json_decref(detached);
         stub_answer(stub, "ListRules",
-                        "([('a', '/etc/a.conf', 'active', [('0000:02:01.0', 'applied', '', {'New': <1>})],"
+                        "([('a', '/etc/a.conf', 'active', [('0000:02:01.0', 'applied', '', {'Changing': <true>, 'New': "
+                        "<1>})],"
                         " {'New': <1>})],)");
         json_t *rules = vfioctl_json("rule list");
         expect_json(rules, "rules.0.devices.0.status", "\"applied\"");
+        expect_json(rules, "rules.0.devices.0.changing", "true");
         json_decref(rules);
         stub_stop(stub);
 }
@@ -417,6 +419,29 @@ static void test_status(void) {
         stub_stop(stub);
 }
 
+#define RULE_ROW(status, message, changing) \
+        "([('a', '/etc/a.conf', 'active', [('0000:02:01.0', '" status "', '" message "', " \
+        "{'Changing': <" changing ">})], @a{sv} {})],)"
+
+/* vfioctl waits for the end of the job, and then reads the status again: the rule was refused meanwhile. */
+static void test_rule_wait(void) {
+        Stub *stub = stub_start();
+        g_auto(GStrv) argv = vfioctl_argv("rule enable a --wait");
+
+        stub_answer(stub, "SetEnabled", "()");
+        stub_answer(stub, "ListDevices", FAILED "Nobody asks.");
+        Process *client = process_start((const char *const *)argv, NULL);
+        g_free(stub_expect_call(stub, "ListRules"));
+        stub_finish(stub, "ListRules", RULE_ROW("applied", "", "true"));
+        stub_emit(stub, "/org/vfiod1", MANAGER, "RulesChanged", "()");
+        g_free(stub_expect_call(stub, "ListRules"));
+        stub_finish(stub, "ListRules", RULE_ROW("refused", "In use.", "false"));
+        process_expect_line(client, "Rule a is enabled. It acts now.");
+        process_expect_line(client, "0000:02:01.0: refused: In use.");
+        g_assert_cmpint(process_finish(client), ==, 5);
+        stub_stop(stub);
+}
+
 #define GROUP_ROW(number, details) \
         "(" number ", objectpath '/org/vfiod1/groups/" number "', 'detached', true, @as [], '', " details ")"
 
@@ -459,6 +484,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-stub/stop-waiting", test_stop_waiting);
         g_test_add_func("/bus/vfioctl-stub/exit-codes", test_exit_codes);
         g_test_add_func("/bus/vfioctl-stub/rule-fails-late", test_rule_fails_late);
+        g_test_add_func("/bus/vfioctl-stub/rule-wait", test_rule_wait);
         g_test_add_func("/bus/vfioctl-stub/lost", test_lost);
         g_test_add_func("/bus/vfioctl-stub/status", test_status);
         g_test_add_func("/bus/vfioctl-stub/status-reverts", test_status_reverts);
