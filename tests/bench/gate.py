@@ -3,8 +3,8 @@
 """Fails if vfiod, vfioctl or the helpers execute more or fewer instructions or system calls than gate.json records.
 
 counts.py has what is counted. A count may differ by 3 %. It depends on the compiler and on libraries, so gate.json has their versions:
-with others, nothing is counted, and the test fails. --update writes gate.json anew. It needs root; it runs itself again in private
-namespaces, and changes nothing on this machine.
+with other versions, for example after a security update, a count may differ by 10 %. --update writes gate.json anew. It needs root; it
+runs itself again in private namespaces, and changes nothing on this machine.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from tap import Tap  # noqa: E402
 
 RECORD = HERE / "gate.json"
 BOUND = 0.03
+BOUND_OTHER_VERSIONS = 0.10
 # These differ by more than 1 % from run to run.
 UNSTABLE = {"instructions": ("GetDevice by name", "detach"), "system-calls": ()}
 COUNTERS = {"instructions": counts.Instructions, "system-calls": counts.SystemCalls}
@@ -79,14 +80,14 @@ def run_inside(name, build):
     return 0
 
 
-def compare(tap, name, found, recorded):
+def compare(tap, name, bound, found, recorded):
     for what in sorted({*found, *recorded}):
         before, now = recorded.get(what), found.get(what)
         if before is None or now is None:
             tap.check(f"{name}, {what}: is recorded and counted", False, f"recorded: {before}, counted: {now}. {UPDATE}")
             continue
         change = now / before - 1
-        tap.check(f"{name}, {what}: within {BOUND:.0%}", abs(change) <= BOUND,
+        tap.check(f"{name}, {what}: within {bound:.0%}", abs(change) <= bound,
                   f"recorded {before:,}, now {now:,}: {change:+.1%}, {'worse' if change > 0 else 'better'}. {UPDATE}")
 
 
@@ -95,13 +96,12 @@ def check(tap, build):
     before = recorded["versions"]
     differences = [f"{key}: recorded {before.get(key)}, here {here.get(key)}" for key in sorted({*before, *here})
                    if before.get(key) != here.get(key)]
-    if not tap.check("the compiler, its options and the libraries are the recorded ones", not differences,
-                     "\n".join([*differences, "The counts depend on them. Run ./dev gate --update at a commit that passed, and commit "
-                                              "tests/bench/gate.json."])):
-        return
+    if differences:
+        tap.note("\n".join([*differences, "To compare within 3 % again, run ./dev gate --update at a commit that passed, and commit "
+                                          "tests/bench/gate.json."]))
     found = measure(build)
     for name in COUNTERS:
-        compare(tap, name, found[name], recorded[name])
+        compare(tap, name, BOUND_OTHER_VERSIONS if differences else BOUND, found[name], recorded[name])
 
 
 def update(build):
