@@ -190,6 +190,7 @@ typedef struct Job {
         uint64_t started_us;   /* CLOCK_REALTIME */
         uint64_t ended_us;     /* CLOCK_REALTIME; 0 while it runs */
         char *error, *message; /* with which it ended; empty for none */
+        Refusal refusal;       /* what vfiod tells about the error, except for the group */
 } Job;
 
 typedef struct JobList {
