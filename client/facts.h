@@ -228,6 +228,7 @@ typedef struct Grant {
         char **nodes;    /* that the user may open now; empty with descriptors */
         char **warnings; /* what can fail later */
         char *socket;    /* path */
+        bool detaches;   /* only of a dry run: the group would be detached first */
 } Grant;
 
 /* A process that has a device node of a device open, or the node of its group. */
