@@ -52,7 +52,7 @@ static int get_rules(sd_bus *bus, HostFile *file, sd_bus_error *error) {
         return r;
 }
 
-/* Gets the PFs, with all properties. */
+/* Gets the PFs, with all properties. The list tells which devices are PFs, so only these are asked for. */
 static int get_pfs(sd_bus *bus, DeviceList *ret, sd_bus_error *error) {
         _cleanup_(device_list_clear) DeviceList devices = {0}, pfs = {0};
 
@@ -62,10 +62,8 @@ static int get_pfs(sd_bus *bus, DeviceList *ret, sd_bus_error *error) {
         for (size_t i = 0; i < devices.count && r >= 0; i++) {
                 _cleanup_(device_clear) Device device = {0};
 
-                if (!devices.items[i].endpoint ||
-                                (r = proxy_get_device(bus, devices.items[i].address, &device, error)) < 0)
-                        continue;
-                if (device.virtual_functions_max > 0)
+                if (devices.items[i].virtual_functions_max > 0 &&
+                                (r = proxy_get_device(bus, devices.items[i].address, &device, error)) >= 0)
                         pfs.items[pfs.count++] = TAKE_STRUCT(device);
         }
         if (r < 0)
