@@ -404,18 +404,32 @@ static json_t *difference_to_json(const Difference *difference, bool changed, co
                                                 difference->kinds[i]));
         for (size_t i = 0; numbers && i < difference->n_numbers; i++)
                 numbers = json_append(numbers,
-                                json_pack("{s:s, s:I, s:I}", "address", difference->numbers[i].pf->address, "before",
+                                json_pack("{s:s, s:I, s:I, s:b}", "address", difference->numbers[i].pf->address,
+                                                "before",
                                                 (json_int_t)strv_length(difference->numbers[i].pf->virtual_functions),
-                                                "after", (json_int_t)difference->numbers[i].count));
+                                                "after", (json_int_t)difference->numbers[i].count, "persistent", 0));
         return json_pack("{s:b, s:o, s:o, s:o}", "changed", (int)changed, "rules", rules, "virtual_functions", numbers,
                         "diff", json_text(text));
+}
+
+/* Whether virtual functions are made that the next boot does not make again. */
+static bool makes_functions(const Difference *difference) {
+        for (size_t i = 0; i < difference->n_numbers; i++)
+                if (difference->numbers[i].count > 0)
+                        return true;
+        return false;
 }
 
 static int report(Output *output, const Difference *difference, bool changed, const char *text, const char *remark) {
         if (output->json)
                 return output_json(output, difference_to_json(difference, changed, text));
-        if (!output->quiet)
-                fprintf(output->stream, "%s%s\n", text, remark);
+        if (output->quiet)
+                return 0;
+        fprintf(output->stream, "%s%s\n", text, remark);
+        if (makes_functions(difference))
+                fputs("The virtual functions last until the next boot: \"HOST FILE\" in vfioctl(1) tells how to make "
+                      "them at each boot.\n",
+                                output->stream);
         return 0;
 }
 

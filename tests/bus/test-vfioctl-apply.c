@@ -97,9 +97,19 @@ static void test_round_trip(void) {
         rescan(fixture);
         EXPECT(0, "", "vfs ens4 0 --quiet");
         expect_apply("--check", 9,
-                        "*--- rule 50-other (with an error)\n+++ rule 50-other (none)\n*Nothing was changed.\n");
+                        "*--- rule 50-other (with an error)\n+++ rule 50-other (none)\n*Nothing was changed.\nThe "
+                        "virtual "
+                        "functions last until the next boot: *\n");
         expect_text(fixture, "50-other", "x");
-        expect_apply("--yes", 0, "--- rule 10-all (none)\n+++ rule 10-all\n+?Match]\n*Changed.\n");
+        g_autofree char *check_arguments = g_strdup_printf("apply %s --check", host_file);
+        json_t *check = vfioctl_json_with(9, check_arguments);
+        expect_json(check, "virtual_functions.0",
+                        "{\"address\":\"" PF "\",\"before\":0,\"after\":3,\"persistent\":false}");
+        json_decref(check);
+        expect_apply("--yes", 0,
+                        "--- rule 10-all (none)\n+++ rule 10-all\n+?Match]\n*Changed.\nThe virtual functions last "
+                        "until "
+                        "the next boot: *\n");
         expect_apply("--check", 0, "Nothing to change.\n");
         expect_text(fixture, "50-other", NULL);
         fixture_property(fixture, BUS_PATH "/devices/_30000_3a07_3a00_2e0", DEVICE, "VirtualFunctions",
