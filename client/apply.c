@@ -52,7 +52,7 @@ static int get_rules(sd_bus *bus, HostFile *file, sd_bus_error *error) {
         return r;
 }
 
-/* Gets the PFs, with all properties. */
+/* Gets the PFs, with all properties. The list tells which devices are PFs, so only these are asked for. */
 static int get_pfs(sd_bus *bus, DeviceList *ret, sd_bus_error *error) {
         _cleanup_(device_list_clear) DeviceList devices = {0}, pfs = {0};
 
@@ -62,10 +62,8 @@ static int get_pfs(sd_bus *bus, DeviceList *ret, sd_bus_error *error) {
         for (size_t i = 0; i < devices.count && r >= 0; i++) {
                 _cleanup_(device_clear) Device device = {0};
 
-                if (!devices.items[i].endpoint ||
-                                (r = proxy_get_device(bus, devices.items[i].address, &device, error)) < 0)
-                        continue;
-                if (device.virtual_functions_max > 0)
+                if (devices.items[i].virtual_functions_max > 0 &&
+                                (r = proxy_get_device(bus, devices.items[i].address, &device, error)) >= 0)
                         pfs.items[pfs.count++] = TAKE_STRUCT(device);
         }
         if (r < 0)
@@ -406,18 +404,32 @@ static json_t *difference_to_json(const Difference *difference, bool changed, co
                                                 difference->kinds[i]));
         for (size_t i = 0; numbers && i < difference->n_numbers; i++)
                 numbers = json_append(numbers,
-                                json_pack("{s:s, s:I, s:I}", "address", difference->numbers[i].pf->address, "before",
+                                json_pack("{s:s, s:I, s:I, s:b}", "address", difference->numbers[i].pf->address,
+                                                "before",
                                                 (json_int_t)strv_length(difference->numbers[i].pf->virtual_functions),
-                                                "after", (json_int_t)difference->numbers[i].count));
+                                                "after", (json_int_t)difference->numbers[i].count, "persistent", 0));
         return json_pack("{s:b, s:o, s:o, s:o}", "changed", (int)changed, "rules", rules, "virtual_functions", numbers,
                         "diff", json_text(text));
+}
+
+/* Whether virtual functions are made that the next boot does not make again. */
+static bool makes_functions(const Difference *difference) {
+        for (size_t i = 0; i < difference->n_numbers; i++)
+                if (difference->numbers[i].count > 0)
+                        return true;
+        return false;
 }
 
 static int report(Output *output, const Difference *difference, bool changed, const char *text, const char *remark) {
         if (output->json)
                 return output_json(output, difference_to_json(difference, changed, text));
-        if (!output->quiet)
-                fprintf(output->stream, "%s%s\n", text, remark);
+        if (output->quiet)
+                return 0;
+        fprintf(output->stream, "%s%s\n", text, remark);
+        if (makes_functions(difference))
+                fputs("The virtual functions last until the next boot: \"HOST FILE\" in vfioctl(1) tells how to make "
+                      "them at each boot.\n",
+                                output->stream);
         return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "columns.h"
 #include "connect.h"
+#include "group-columns.h"
 #include "known-names.h"
 #include "lease-proxy.h"
 #include "options.h"
@@ -162,6 +163,10 @@ static void offer_drivers(Line *line) {
         }
 }
 
+static bool is_groups(const Line *line) {
+        return line->verb && streq(line->verb->name, "groups");
+}
+
 /* Offers values of an option. Those of a list are offered behind the last comma. */
 static void offer_values(Line *line, int letter, const char *value) {
         bool is_list = letter &&
@@ -188,7 +193,9 @@ static void offer_values(Line *line, int letter, const char *value) {
                 break;
         case OPTION_OUTPUT:
         case OPTION_SORT:
-                for (size_t i = 0; columns_name(i); i++)
+                for (size_t i = 0; is_groups(line) && group_column_name(i); i++)
+                        offer(line, group_column_name(i), group_column_summary(i));
+                for (size_t i = 0; !is_groups(line) && columns_name(i); i++)
                         offer(line, columns_name(i), columns_summary(i));
                 if (letter == OPTION_OUTPUT)
                         offer(line, "help", "print all columns");
@@ -305,8 +312,8 @@ static const struct option *find_option(const char *word) {
 /* Finds the verb and counts its operands. Returns the letter of the option whose value is the word to complete; 0 for none. */
 static int read_line(Line *line) {
         _cleanup_free_ char **operands = calloc(line->n_words + 1, sizeof(char *));
+        int n_words = 0, letter = 0;
         size_t n = 0;
-        int n_words = 0;
 
         if (!operands)
                 return 0;
@@ -323,12 +330,12 @@ static int read_line(Line *line) {
                 }
                 const struct option *option = find_option(word);
                 if (option && option->has_arg && ++i == line->n_words)
-                        return option->val;
+                        letter = option->val;
         }
         line->first = operands[0];
         line->verb = n > 0 ? verb_find(operands, &n_words) : NULL;
         line->n_operands = n - (size_t)n_words;
-        return 0;
+        return letter;
 }
 
 static void offer_for(Line *line) {

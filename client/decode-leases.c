@@ -26,6 +26,7 @@ static const Field grant_details[] = {
                 FIELD(Grant, "nodes", "as", nodes),
                 FIELD(Grant, "warnings", "as", warnings),
                 FIELD(Grant, "socket", "s", socket),
+                FIELD(Grant, "detaches", "b", detaches),
 };
 
 static const RowType lease_rows = {

@@ -74,6 +74,14 @@ static const Field job_fields[] = {
                 FIELD(Job, "Ended", "t", ended_us),
                 FIELD(Job, "Error", "s", error),
                 FIELD(Job, "Message", "s", message),
+                FIELD(Job, "Device", "s", refusal.device),
+                FIELD(Job, "Findings", "a(sssba{sv})", refusal.findings),
+                FIELD(Job, "More", "u", refusal.more),
+                FIELD(Job, "Options", "as", refusal.options),
+                FIELD(Job, "Companions", "as", refusal.companions),
+                FIELD(Job, "Override", "as", refusal.guards),
+                FIELD(Job, "Pid", "u", refusal.pid),
+                FIELD(Job, "Cure", "s", refusal.cure),
 };
 
 static const Field status_fields[] = {

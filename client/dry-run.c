@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dry-run.h"
 
+#include "dry-run-proxy.h"
+#include "lease-check.h"
 #include "lease-proxy.h"
 #include "options.h"
 #include "present.h"
@@ -76,60 +78,43 @@ static const char *describe_fate(const CallOptions *options) {
 
 ExitCode dry_run_vfs(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        const CallOptions *options = &invocation->options;
         _cleanup_(device_clear) Device pf = {0};
         uint32_t n = invocation->n_vfs;
+        size_t n_remaining = 0;
+        int r;
 
-        int r = proxy_get_device(invocation->bus, invocation->selector, &pf, &error);
-        if (r < 0)
+        if ((r = proxy_get_device(invocation->bus, invocation->selector, &pf, &error)) < 0 ||
+                        (r = proxy_try_vfs(invocation->bus, invocation->selector, n, options, &n_remaining, &error)) <
+                                        0)
                 return report_error(r, &error);
+        const char *address = strempty(pf.address);
         size_t n_before = strv_length(pf.virtual_functions);
-        if (pf.virtual_functions_max == 0)
-                return report_failure(EXIT_REFUSED, ERROR_PREFIX "NoVirtualFunctions",
-                                "%s cannot have virtual functions", strempty(pf.address));
-        if (n > pf.virtual_functions_max)
-                return report_failure(EXIT_REFUSED, ERROR_PREFIX "LimitsExceeded",
-                                "%s can have at most %" PRIu32 " virtual functions", strempty(pf.address),
-                                pf.virtual_functions_max);
-        if (n == n_before)
-                return would(invocation,
-                                "change nothing if the %zu virtual functions of %s are as wanted; otherwise remove "
-                                "and create them again, unless the host uses one of them",
-                                n_before, strempty(pf.address));
+        if (n == n_before && n_remaining == n)
+                return would(invocation, "change nothing: %s has %zu virtual functions, and they are as wanted",
+                                address, n_before);
         if (n_before == 0)
-                return would(invocation, "create %" PRIu32 " virtual functions of %s%s", n, strempty(pf.address),
-                                describe_fate(&invocation->options));
+                return would(invocation, "create %" PRIu32 " virtual functions of %s%s", n, address,
+                                describe_fate(options));
         if (n == 0)
-                return would(invocation, "remove the %zu virtual functions of %s, unless the host uses one of them",
-                                n_before, strempty(pf.address));
-        return would(invocation,
-                        "remove the %zu virtual functions of %s, unless the host uses one of them, and create %" PRIu32
-                        "%s",
-                        n_before, strempty(pf.address), n, describe_fate(&invocation->options));
+                return would(invocation, "remove the %zu virtual functions of %s", n_before, address);
+        return would(invocation, "remove the %zu virtual functions of %s, and create %" PRIu32 "%s", n_before, address,
+                        n, describe_fate(options));
 }
 
-/* The lease itself can be refused for more reasons than the detach: vfiod checks them when it is asked for the lease. */
 ExitCode dry_run_lease(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(plan_clear) Plan plan = {0};
-        CallOptions options = {
-                        .whole_group = invocation->options.whole_group,
-                        .companions = invocation->options.companions,
-                        .driver = invocation->options.driver,
-                        .overrides = invocation->options.overrides,
-        };
+        _cleanup_free_ char *program = NULL;
+        bool detaches = false;
+        ExitCode code;
 
-        int r = proxy_plan(invocation->bus, invocation->selector, "detach", &options, &plan, &error);
+        if (invocation->options.pid == 0 && (code = lease_check_command(invocation, &program)) != EXIT_DONE)
+                return code;
+        int r = proxy_try_lease(invocation->bus, invocation->selector, &invocation->options, &detaches, &error);
         if (r < 0)
                 return report_error(r, &error);
-        if (plan.would_go)
-                return would(invocation, "detach the group of %s, and give you a lease of it", invocation->selector);
-        /* A lease may be of a group that is detached already. */
-        for (size_t i = 0; i < plan.n_findings; i++)
-                if (!plan.findings[i].overridden && !streq(plan.findings[i].guard, "already-detached"))
-                        return report_failure(EXIT_REFUSED, ERROR_PREFIX "InUse",
-                                        "the guard %s refuses: %s: %s. 'vfioctl plan' shows all findings.",
-                                        plan.findings[i].guard, plan.findings[i].address, plan.findings[i].evidence);
-        return would(invocation, "give you a lease of %s, which is detached", invocation->selector);
+        return detaches ? would(invocation, "detach the group of %s, and give you a lease of it", invocation->selector)
+                        : would(invocation, "give you a lease of %s, which is detached", invocation->selector);
 }
 
 ExitCode dry_run_release(Invocation *invocation) {

@@ -191,6 +191,7 @@ typedef struct Job {
         uint64_t started_us;   /* CLOCK_REALTIME */
         uint64_t ended_us;     /* CLOCK_REALTIME; 0 while it runs */
         char *error, *message; /* with which it ended; empty for none */
+        Refusal refusal;       /* what vfiod tells about the error, except for the group */
 } Job;
 
 typedef struct JobList {
@@ -228,6 +229,7 @@ typedef struct Grant {
         char **nodes;    /* that the user may open now; empty with descriptors */
         char **warnings; /* what can fail later */
         char *socket;    /* path */
+        bool detaches;   /* only of a dry run: the group would be detached first */
 } Grant;
 
 /* A process that has a device node of a device open, or the node of its group. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* groups: the tree of all IOMMU groups and their members. */
 #include "filter.h"
+#include "group-columns.h"
 #include "overview.h"
 #include "present.h"
 #include "proxy.h"
@@ -66,6 +67,21 @@ static json_t *findings_to_json(const Overview *overview, int32_t group) {
         return array;
 }
 
+/* The availability of the group; NULL if it is not known, because nobody asked whether the host uses it. */
+static const char *find_availability(const Group *group, const Overview *overview, const Index *index) {
+        const char *found = "host-only";
+
+        if (overview->uses_known || overview->unknown)
+                return overview_find_availability(overview, group->number);
+        for (char **address = group->members; address && *address; address++) {
+                const Device *device = index_find(index, *address);
+
+                if (device && device->endpoint)
+                        found = device->availability;
+        }
+        return streq_ptr(found, "available") ? NULL : found;
+}
+
 static void write_group(JsonWriter *writer, const Group *group, const Overview *overview, const Index *index) {
         json_begin(writer, NULL, '{');
         group_row_write(writer, group);
@@ -74,7 +90,7 @@ static void write_group(JsonWriter *writer, const Group *group, const Overview *
                 write_member(writer, index, *address);
         json_end(writer, ']');
         group_revert_write(writer, group);
-        json_write_text(writer, "availability", overview_find_availability(overview, group->number));
+        json_write_text(writer, "availability", find_availability(group, overview, index));
         json_write_value(writer, "findings", findings_to_json(overview, group->number));
         json_end(writer, '}');
 }
@@ -91,47 +107,26 @@ static int print_json(Output *output, const GroupList *groups, const Overview *o
         return json_finish(&writer);
 }
 
-enum {
-        COLUMN_GROUP,
-        COLUMN_STATE,
-        COLUMN_AVAILABILITY,
-        COLUMN_DRIVER,
-        COLUMN_NAMES,
-        COLUMN_HOLDER,
-        COLUMN_REVERTS,
-        COLUMN_DEVICE,
-        _COLUMN_MAX,
-};
-
-static const Column columns[] = {
-                [COLUMN_GROUP] = {"GROUP/ADDRESS", SCOLS_FL_TREE},
-                [COLUMN_STATE] = {"STATE", 0},
-                [COLUMN_AVAILABILITY] = {"AVAILABILITY", 0},
-                [COLUMN_DRIVER] = {"DRIVER", 0},
-                [COLUMN_NAMES] = {"NAMES", 0},
-                [COLUMN_HOLDER] = {"HOLDER", 0},
-                [COLUMN_REVERTS] = {"REVERTS", 0},
-                [COLUMN_DEVICE] = {"DEVICE", 0},
-};
-
 /* The tree while it is made. */
 typedef struct Tree {
         const Output *output;
         const Overview *overview;
         const Index *index;
-        bool narrow; /* there is no room for the vendor */
-        bool used[_COLUMN_MAX];
-        size_t positions[_COLUMN_MAX]; /* of the columns in the table, which has only the used ones */
-        struct libscols_table *table;  /* NULL while the tree only notes which columns are used */
+        const GroupColumns *columns;
+        bool narrow;                   /* there is no room for the vendor */
+        bool used[_GROUP_COLUMN_MAX];  /* a cell is not empty */
+        bool shown[_GROUP_COLUMN_MAX]; /* in the table */
+        size_t positions[_GROUP_COLUMN_MAX];
+        struct libscols_table *table; /* NULL while the tree only notes which columns are used */
 } Tree;
 
 /* Fills one cell; an empty text leaves it blank. Without a table, notes that the column is used. */
 static int set(Tree *tree, struct libscols_line *line, size_t column, const char *text) {
         if (!tree->table)
                 tree->used[column] |= !isempty(text);
-        else if (tree->used[column] && (column == COLUMN_STATE || column == COLUMN_AVAILABILITY))
+        else if (tree->shown[column] && (column == GROUP_COLUMN_STATE || column == GROUP_COLUMN_AVAILABILITY))
                 return cell_set_state(tree->output, line, tree->positions[column], text);
-        else if (tree->used[column])
+        else if (tree->shown[column])
                 return cell_set(line, tree->positions[column], text);
         return 0;
 }
@@ -140,12 +135,12 @@ static int set(Tree *tree, struct libscols_line *line, size_t column, const char
 static int set_holder(Tree *tree, struct libscols_line *line, const char *address) {
         const Plan *survey = &tree->overview->survey;
 
-        for (size_t i = 0; i < survey->n_findings && !tree->narrow; i++) {
+        for (size_t i = 0; i < survey->n_findings && (!tree->narrow || tree->columns->chosen); i++) {
                 const Finding *finding = &survey->findings[i];
 
                 if (streq_ptr(finding->address, address) && finding->options &&
                                 streq_ptr(finding->options[0], "override"))
-                        return set(tree, line, COLUMN_HOLDER, finding->guard);
+                        return set(tree, line, GROUP_COLUMN_HOLDER, finding->guard);
         }
         return 0;
 }
@@ -163,7 +158,7 @@ static int add_member(Tree *tree, struct libscols_line *parent, char *address) {
 
         r = add_line(tree, parent, &line);
         if (r >= 0)
-                r = set(tree, line, COLUMN_GROUP, address);
+                r = set(tree, line, GROUP_COLUMN_GROUP, address);
         if (r < 0 || !device)
                 return r;
 
@@ -171,11 +166,12 @@ static int add_member(Tree *tree, struct libscols_line *parent, char *address) {
         description = tree->narrow ? device_model(device) : device_description(device);
         if (!names || !description)
                 return -ENOMEM;
-        if ((r = set(tree, line, COLUMN_STATE, device->state)) < 0 ||
-                        (r = set(tree, line, COLUMN_DRIVER, device->driver)) < 0 ||
-                        (r = set(tree, line, COLUMN_NAMES, names)) < 0 || (r = set_holder(tree, line, address)) < 0)
+        if ((r = set(tree, line, GROUP_COLUMN_STATE, device->state)) < 0 ||
+                        (r = set(tree, line, GROUP_COLUMN_DRIVER, device->driver)) < 0 ||
+                        (r = set(tree, line, GROUP_COLUMN_NAMES, names)) < 0 ||
+                        (r = set_holder(tree, line, address)) < 0)
                 return r;
-        return set(tree, line, COLUMN_DEVICE, description);
+        return set(tree, line, GROUP_COLUMN_DEVICE, description);
 }
 
 static int add_group(Tree *tree, const Group *group) {
@@ -184,11 +180,11 @@ static int add_group(Tree *tree, const Group *group) {
         int r;
 
         (void)snprintf(number, sizeof(number), "%i", group->number);
-        if ((r = add_line(tree, NULL, &line)) < 0 || (r = set(tree, line, COLUMN_GROUP, number)) < 0 ||
-                        (r = set(tree, line, COLUMN_STATE, group->state)) < 0 ||
-                        (r = set(tree, line, COLUMN_AVAILABILITY,
+        if ((r = add_line(tree, NULL, &line)) < 0 || (r = set(tree, line, GROUP_COLUMN_GROUP, number)) < 0 ||
+                        (r = set(tree, line, GROUP_COLUMN_STATE, group->state)) < 0 ||
+                        (r = set(tree, line, GROUP_COLUMN_AVAILABILITY,
                                          overview_find_availability(tree->overview, group->number))) < 0 ||
-                        (r = set(tree, line, COLUMN_REVERTS,
+                        (r = set(tree, line, GROUP_COLUMN_REVERTS,
                                          group->revert_at_us > 0 ? revert_time(group->revert_at_us, reverts) : "")) < 0)
                 return r;
 
@@ -207,23 +203,29 @@ static int add_groups(Tree *tree, const GroupList *groups) {
 
 /* Makes the table of the columns that are used. */
 static int make_table(Tree *tree, const GroupList *groups, struct libscols_table **ret_table) {
-        Column used[_COLUMN_MAX];
+        Column used[_GROUP_COLUMN_MAX];
         size_t n = 0;
         int r;
 
-        for (size_t i = 0; i < _COLUMN_MAX; i++)
-                if (tree->used[i] && !(tree->narrow && i == COLUMN_HOLDER)) {
-                        tree->positions[i] = n;
-                        used[n++] = columns[i];
-                }
+        for (size_t i = 0; i < tree->columns->n; i++) {
+                GroupColumn column = tree->columns->columns[i];
+
+                tree->shown[column] = tree->columns->chosen ||
+                                (tree->used[column] && !(tree->narrow && column == GROUP_COLUMN_HOLDER));
+                if (!tree->shown[column])
+                        continue;
+                tree->positions[column] = n;
+                used[n++] = *group_column(column);
+        }
         r = output_table_new(tree->output, used, n, ret_table);
         tree->table = *ret_table;
         return r < 0 ? r : add_groups(tree, groups);
 }
 
-static int print_tree(Output *output, const GroupList *groups, const Index *index, const Overview *overview) {
+static int print_tree(Output *output, const GroupList *groups, const Index *index, const GroupColumns *columns,
+                const Overview *overview) {
         _cleanup_(scols_table_unrefp) struct libscols_table *table = NULL, *narrow = NULL;
-        Tree tree = {.output = output, .overview = overview, .index = index};
+        Tree tree = {.output = output, .overview = overview, .index = index, .columns = columns};
         int r;
 
         if (groups->count == 0)
@@ -240,7 +242,8 @@ static int print_tree(Output *output, const GroupList *groups, const Index *inde
         return r < 0 ? r : output_table(output, narrow);
 }
 
-static int print_groups(Output *output, const GroupList *groups, const Overview *overview) {
+static int print_groups(
+                Output *output, const GroupList *groups, const GroupColumns *columns, const Overview *overview) {
         _cleanup_(index_clear) Index index = {0};
         int r;
 
@@ -248,7 +251,7 @@ static int print_groups(Output *output, const GroupList *groups, const Overview 
         if (r < 0)
                 return r;
         return output->json ? print_json(output, groups, overview, &index)
-                            : print_tree(output, groups, &index, overview);
+                            : print_tree(output, groups, &index, columns, overview);
 }
 
 /* Drops the groups of which the user asked for no member. */
@@ -276,22 +279,37 @@ static void explain_no_groups(Invocation *invocation) {
                 terminal_say("vfioctl: there are no IOMMU groups: %s", strempty(status.iommu_reason));
 }
 
+/* The survey of what the host uses takes longer than all the rest, so the JSON has it only if its columns are named. */
+static unsigned find_wishes(const Invocation *invocation, const GroupColumns *columns) {
+        const ListOptions *options = &invocation->list;
+        bool is_shown = (!invocation->output.json || options->columns) &&
+                        (group_columns_have(columns, GROUP_COLUMN_AVAILABILITY) ||
+                                        group_columns_have(columns, GROUP_COLUMN_HOLDER));
+
+        return OVERVIEW_QUICK |
+                        (is_shown || options->available || options->states ? OVERVIEW_USES | OVERVIEW_GROUPS : 0);
+}
+
 ExitCode verb_groups(Invocation *invocation) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(overview_clear) Overview overview = {0};
         _cleanup_(group_list_clear) GroupList groups = {0};
+        GroupColumns columns;
         ExitCode code;
         size_t n_all;
         int r;
 
-        code = filter_check(&invocation->list);
+        if (streq_ptr(invocation->list.columns, "help"))
+                return group_columns_print_help(&invocation->output) < 0 ? EXIT_FAILED : EXIT_DONE;
+        if ((code = group_columns_parse(invocation->list.columns, &columns)) == EXIT_DONE)
+                code = filter_check(&invocation->list);
         if (code == EXIT_DONE)
                 code = invocation_connect(invocation);
         if (code != EXIT_DONE)
                 return code;
         r = proxy_list_groups(invocation->bus, &groups, &error);
         if (r >= 0)
-                r = overview_get(invocation->bus, OVERVIEW_USES | OVERVIEW_GROUPS, &overview, &error);
+                r = overview_get(invocation->bus, find_wishes(invocation, &columns), &overview, &error);
         if (r < 0)
                 return report_error(r, &error);
         overview_tell_missing(&overview, invocation->output.quiet);
@@ -301,7 +319,7 @@ ExitCode verb_groups(Invocation *invocation) {
                 return code;
         if (overview.n_rows < overview.devices.count)
                 drop_groups(&groups, &overview);
-        r = print_groups(&invocation->output, &groups, &overview);
+        r = print_groups(&invocation->output, &groups, &columns, &overview);
         if (r < 0)
                 return report_error(r, NULL);
         if (n_all == 0)

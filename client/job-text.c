@@ -66,8 +66,16 @@ json_t *job_caller_json_to_json(json_t *caller) {
         return caller_to_json(&copy);
 }
 
+/* The same as "details" of an error. */
+static json_t *details_to_json(const Job *job) {
+        Refusal refusal = job->refusal;
+
+        refusal.group = job->group;
+        return isempty(job->error) ? json_null() : refusal_to_json(&refusal);
+}
+
 json_t *job_to_json(const Job *job) {
-        return json_pack("{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
+        return json_pack("{s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
                         "number", (json_int_t)job->number, "path", json_text(job->path), "kind", json_text(job->kind),
                         "state", json_text(job->state), "cancelled", (int)job->cancelled, "group",
                         number_or_null(job->group >= 0, (uint32_t)job->group), "devices", json_strings(job->devices),
@@ -76,5 +84,5 @@ json_t *job_to_json(const Job *job) {
                         json_text(job->waits_for), "caller", caller_to_json(&job->caller), "started_usec",
                         (json_int_t)job->started_us, "ended_usec",
                         job->ended_us > 0 ? json_integer((json_int_t)job->ended_us) : json_null(), "error",
-                        json_text(job->error), "message", json_text(job->message));
+                        json_text(job->error), "message", json_text(job->message), "details", details_to_json(job));
 }

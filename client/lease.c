@@ -5,6 +5,7 @@
 #include "command.h"
 #include "consent.h"
 #include "fragment-proxy.h"
+#include "lease-check.h"
 #include "lease-proxy.h"
 #include "memlock.h"
 #include "present.h"
@@ -113,6 +114,12 @@ static ExitCode check_memlock(Invocation *invocation) {
         /* The need is an estimate, so the command gets all that it is allowed to have. */
         limit.rlim_cur = limit.rlim_max;
         return setrlimit(RLIMIT_MEMLOCK, &limit) < 0 ? report_error(-errno, NULL) : EXIT_DONE;
+}
+
+ExitCode lease_check_command(Invocation *invocation, char **ret_program) {
+        ExitCode code = check_command(invocation->command, ret_program);
+
+        return code != EXIT_DONE ? code : check_memlock(invocation);
 }
 
 /* Gets the arguments that stand for "@qemu@". The caller frees the list. Returns 0 or a negative errno with the error. */
@@ -243,9 +250,7 @@ ExitCode verb_lease(Invocation *invocation) {
         ExitCode code;
         int r;
 
-        if (has_command &&
-                        ((code = check_command(invocation->command, &program)) != EXIT_DONE ||
-                                        (code = check_memlock(invocation)) != EXIT_DONE))
+        if (has_command && (code = lease_check_command(invocation, &program)) != EXIT_DONE)
                 return code;
         r = work_lease(invocation, &grant, &error);
         if (r < 0 && consent_is_possible(invocation, &error)) {

@@ -183,6 +183,26 @@ static int tell_state(Monitor *monitor) {
         return tell_service(monitor, "connected", text);
 }
 
+/* Prints all objects that there are, so that a program needs no list besides the changes. The text format has only the summary. */
+static int tell_objects(Monitor *monitor) {
+        json_t *objects = mirror_get_all(monitor->mirror), *entry;
+        const char *path;
+        int r = 0;
+
+        if (!monitor->json)
+                return 0;
+        json_object_foreach(objects, path, entry) {
+                const char *kind = json_string_value(json_object_get(entry, "kind"));
+
+                /* "connected" has the manager. */
+                if (r < 0 || monitor->ended || streq_ptr(kind, "manager"))
+                        continue;
+                r = print_json(monitor, path, strempty(kind), "present",
+                                json_names_convert(strempty(kind), json_object_get(entry, "properties")), NULL);
+        }
+        return r < 0 || monitor->ended ? r : print_json(monitor, ROOT, "service", "listed", json_object(), NULL);
+}
+
 /* Checks the reply to a request for the state. Returns 1 for a good reply and 0 for an error. If vfiod ended
  * before it answered, nothing is reported here: on_owner_changed() does that. */
 static int check_reply(Monitor *monitor, sd_bus_message *reply) {
@@ -207,7 +227,7 @@ static int on_manager_reply(sd_bus_message *reply, void *userdata, sd_bus_error 
         return r < 0 ? fail_to_read(monitor, r) : 0;
 }
 
-/* When the state is loaded for the first time, no changes are printed. When it is loaded again, the differences
+/* When the state is loaded for the first time, no changes are printed, but what there is. When it is loaded again, the differences
  * are printed. */
 static int on_objects_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         Monitor *monitor = userdata;
@@ -220,8 +240,8 @@ static int on_objects_reply(sd_bus_message *reply, void *userdata, sd_bus_error 
                 r = tell_state(monitor);
         if (r >= 0)
                 r = mirror_load(monitor->mirror, reply, monitor->known ? on_change : NULL, monitor);
-        if (r >= 0 && !monitor->known)
-                r = tell_state(monitor);
+        if (r >= 0 && !monitor->known && (r = tell_state(monitor)) >= 0)
+                r = tell_objects(monitor);
         monitor->known = monitor->current = true;
         monitor->gone = false;
         return r < 0 ? fail_to_read(monitor, r) : 0;

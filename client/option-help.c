@@ -10,7 +10,7 @@ static const OptionHelp helps[] = {
                 {OPTION_CLASS, "--class CLASS,...",
                                 "list, devices, groups: only network, storage, display, ... or 0x0200"},
                 {OPTION_OUTPUT, "-o, --output COLUMN,...",
-                                "list, devices: show these columns; +COLUMN adds one; 'help' lists them"},
+                                "list, devices, groups: show these columns; +COLUMN adds one; 'help' lists them"},
                 {OPTION_SORT, "--sort COLUMN", "list, devices: sort by this column; -COLUMN: backwards"},
                 {OPTION_GROUP, "--group", "plan, detach, lease, rule add: detach all other devices of the group too"},
                 {OPTION_COMPANION, "--companion SELECTOR",

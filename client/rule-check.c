@@ -56,8 +56,10 @@ static int check_file(const char *path, Faults *faults) {
         int r;
 
         r = rule_text_read(path, &text);
+        for (const char *c = strempty(text); r == -EBADMSG && (c = strchr(c, '\n')); c++)
+                line++;
         if (r == -EBADMSG)
-                return add_fault(faults, path, 0, "it contains a NUL byte, so it is not text");
+                return add_fault(faults, path, line + 1, "it contains a NUL byte, so it is not text");
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

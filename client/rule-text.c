@@ -18,10 +18,9 @@ int rule_text_read(const char *path, char **ret) {
         if (ferror(file))
                 return errno > 0 ? -errno : -EIO;
         text[length] = '\0';
-        if (strlen(text) != length)
-                return -EBADMSG;
+        bool has_nul = strlen(text) != length;
         *ret = TAKE_PTR(text);
-        return 0;
+        return has_nul ? -EBADMSG : 0;
 }
 
 int rule_text_check(const char *text, uint32_t *ret_line, char **ret_fault) {

@@ -11,7 +11,7 @@
 #define RULE_TEXT_READ_MAX (256 * 1024)
 
 /* Reads at most RULE_TEXT_READ_MAX bytes of a file, so that /dev/zero does no harm. The caller frees the text. Returns 0; -EBADMSG if
- * there is a NUL byte in it; or another negative errno. */
+ * there is a NUL byte in it, and then the text ends there; or another negative errno. */
 int rule_text_read(const char *path, char **ret);
 
 /* Checks a text. If it is wrong, gets the first fault, which the caller frees, and its line; 0 for the text as a whole. Returns 0,

@@ -10,7 +10,7 @@ static const Verb verbs[] = {
                 {"list", " [SELECTOR...]", "List the devices that can be given to virtual machines", OPERAND_SELECTORS,
                                 LIST_OPTIONS "oSE", verb_list, .local = true},
                 {"groups", " [SELECTOR...]", "List all IOMMU groups with their members", OPERAND_SELECTORS,
-                                LIST_OPTIONS, verb_groups, .local = true},
+                                LIST_OPTIONS "o", verb_groups, .local = true},
                 {"devices", " [SELECTOR...]", "List all PCI functions", OPERAND_SELECTORS, LIST_OPTIONS "oSE",
                                 verb_devices, .local = true},
                 {"show", " SELECTOR [--qemu]", "Show a device and its group in detail", OPERAND_SELECTOR, "QI12345",

@@ -58,6 +58,7 @@ static const OptionAccess lease_options[] = {
                 {"pid", ACTION_NONE},
                 {"descriptors", ACTION_NONE},
                 {"kill", ACTION_NONE},
+                {"dry-run", ACTION_NONE},
                 {"error-details", ACTION_NONE},
                 {NULL},
 };
@@ -68,6 +69,17 @@ static const OptionAccess release_options[] = {
 };
 
 static const OptionAccess vf_options[] = {
+                {"override", ACTION_OVERRIDE_GUARD},
+                {"detach", ACTION_DETACH},
+                {"driverless", ACTION_NONE},
+                {"driver", ACTION_NONE},
+                {"dry-run", ACTION_NONE},
+                {"error-details", ACTION_NONE},
+                {NULL},
+};
+
+/* A dry run is no job. */
+static const OptionAccess start_vf_options[] = {
                 {"override", ACTION_OVERRIDE_GUARD},
                 {"detach", ACTION_DETACH},
                 {"driverless", ACTION_NONE},
@@ -162,7 +174,7 @@ const MethodAccess action_table[] = {
                 {BUS_INTERFACE_MANAGER, "StartDetach", ACTION_DETACH, detach_options},
                 {BUS_INTERFACE_MANAGER, "StartReattach", ACTION_REATTACH, reattach_options},
                 {BUS_INTERFACE_MANAGER, "StartReset", ACTION_DETACH, reset_options},
-                {BUS_INTERFACE_MANAGER, "StartSetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
+                {BUS_INTERFACE_MANAGER, "StartSetVirtualFunctions", ACTION_MANAGE_VFS, start_vf_options},
                 {BUS_INTERFACE_MANAGER, "Lease", ACTION_LEASE, lease_options},
                 {BUS_INTERFACE_MANAGER, "SetVirtualFunctions", ACTION_MANAGE_VFS, vf_options},
                 {BUS_INTERFACE_MANAGER, "AddRule", ACTION_MANAGE_RULES, rule_options},

@@ -224,6 +224,9 @@ static int append_details(Service *service, sd_bus_message *reply, const Device 
                         (r = bus_append_text_entry(reply, "Icon", category->icon)) < 0 ||
                         (r = bus_append_flag_entry(reply, "Endpoint", device->endpoint)) < 0 ||
                         (r = append_parent(reply, device)) < 0 ||
+                        (device->virtual_functions_max > 0 &&
+                                        (r = sd_bus_message_append(reply, "{sv}", "VirtualFunctionsMax", "u",
+                                                         (uint32_t)device->virtual_functions_max)) < 0) ||
                         (rule && (r = bus_append_text_entry(reply, "MatchedRule", TEXT_NAME(rule))) < 0))
                 return r;
         return sd_bus_message_close_container(reply);

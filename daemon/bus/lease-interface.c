@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
+#include "bus/dry-run.h"
 #include "bus/error-details.h"
 #include "bus/publish.h"
 #include "bus/selected-plan.h"
@@ -118,6 +119,65 @@ static PciAddress first_endpoint(const Group *group) {
         return (PciAddress){};
 }
 
+static int append_endpoints(sd_bus_message *reply, const Group *group) {
+        int r;
+
+        if ((r = sd_bus_message_open_container(reply, 'e', "sv")) < 0 ||
+                        (r = sd_bus_message_append(reply, "s", "addresses")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'v', "as")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "s")) < 0)
+                return r;
+        for (size_t i = 0; i < group->n_members && r >= 0; i++)
+                if (group->members[i]->endpoint)
+                        r = sd_bus_message_append(reply, "s", PCI_ADDRESS_TEXT(group->members[i]->address));
+        for (unsigned depth = 0; depth < 3 && r >= 0; depth++)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
+/* There is no lease, so it has no path, no ticket and no number. */
+static int make_dry_reply(sd_bus_message *call, const Group *group, bool detaches, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        if ((r = sd_bus_message_new_method_return(call, &reply)) < 0 ||
+                        (r = sd_bus_message_append(reply, "os", "/", "")) < 0 ||
+                        (r = sd_bus_message_open_container(reply, 'a', "{sv}")) < 0 ||
+                        (r = sd_bus_message_append(reply, "{sv}{sv}", "group", "i", group->number, "detaches", "b",
+                                         (int)detaches)) < 0 ||
+                        (r = append_endpoints(reply, group)) < 0 || (r = sd_bus_message_close_container(reply)) < 0)
+                return r;
+        *ret = TAKE_PTR(reply);
+        return 0;
+}
+
+/* Checks what start_lease() would check. */
+static int try_lease(
+                Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_problem_ Problem problem = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        Selection selection;
+        int r;
+
+        if ((r = dry_run_check_quota(service, caller, &problem)) != 0 ||
+                        (r = prepare(service, request, &selection, &plan, &problem)) != 0)
+                return bus_set_error(error, r, &problem);
+        LeaseWish wish = {
+                        .uid = caller->uid,
+                        .pid = (pid_t)request->pid,
+                        .descriptors = request->descriptors,
+                        .kill = request->kill,
+                        .group = selection.group,
+                        .plan = plan,
+                        .caller = "a dry run",
+        };
+        if ((r = lease_check_start(service->leases, &wish, &problem)) == 0 &&
+                        (r = make_dry_reply(call, selection.group, plan != NULL, &reply)) == 0)
+                r = dry_run_start(service, call, reply, caller, request, TAKE_PTR(plan), &problem);
+        return r == 0 ? 1 : bus_set_error(error, r, &problem);
+}
+
 static int start_lease(
                 Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_free_ Beginning *beginning = malloc(sizeof(Beginning));
@@ -126,6 +186,8 @@ static int start_lease(
         Selection selection;
         Plan *plan = NULL;
 
+        if (request->dry_run)
+                return try_lease(service, call, caller, request, error);
         if (!beginning)
                 return -ENOMEM;
         *beginning = (Beginning){.service = service, .call = call};
@@ -205,7 +267,7 @@ int lease_interface_start(sd_bus_message *message, void *userdata, sd_bus_error 
         if ((r = request_new(message, &request)) < 0)
                 return r;
         request->verb = PLAN_DETACH;
-        if ((r = request_read_options(request, message, error)) < 0)
+        if ((r = request_read_options_or_dry_run(request, message, error)) < 0)
                 return r;
         return authorize(message, &lease_handler, TAKE_PTR(request), error);
 }

@@ -3,6 +3,7 @@
 #include "bus/authorize.h"
 #include "bus/call-entry.h"
 #include "bus/change-reply.h"
+#include "bus/dry-run.h"
 #include "bus/revert-interface.h"
 #include "bus/selected-plan.h"
 #include "policy/vf-plan.h"
@@ -165,16 +166,32 @@ static int make_vf_plan(const Service *service, const Request *request, Device *
         return vf_plan_new(service->inventory, *ret_pf, request->count, &options, ret, problem);
 }
 
+/* The reply has no changes: the virtual functions that would be created have no addresses and drivers yet. */
+static int try_vfs(Service *service, sd_bus_message *call, const Caller *caller, const Request *request, Plan *plan,
+                Problem *problem) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(plan_freep) Plan *owned_plan = plan;
+        int r;
+
+        if ((r = bus_open_list(call, "(sssa{sv})", &reply)) < 0 || (r = sd_bus_message_close_container(reply)) < 0)
+                return r;
+        return dry_run_start(service, call, reply, caller, request, TAKE_PTR(owned_plan), problem);
+}
+
 static int set_vfs(
                 Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
         _cleanup_problem_ Problem problem = {};
         Device *pf = NULL;
         Plan *plan = NULL;
 
-        int r = make_vf_plan(service, request, &pf, &plan, &problem);
+        int r = request->dry_run ? dry_run_check_quota(service, caller, &problem) : 0;
+        if (r == 0)
+                r = make_vf_plan(service, request, &pf, &plan, &problem);
         if (r == OUTCOME_ALREADY_DETACHED)
                 return request->starts ? change_reply_job(call, NULL) : reply_vfs(call, service->inventory, pf);
-        if (r == 0)
+        if (r == 0 && request->dry_run)
+                r = try_vfs(service, call, caller, request, plan, &problem);
+        else if (r == 0)
                 r = start_job(service, call, caller, request, plan, &problem);
         return r == 0 ? 1 : bus_set_error(error, r, &problem);
 }
@@ -199,7 +216,7 @@ int operation_set_vfs(sd_bus_message *message, void *userdata, sd_bus_error *err
 
         (void)userdata;
         if ((r = request_new(message, &request)) < 0 || (r = sd_bus_message_read(message, "u", &request->count)) < 0 ||
-                        (r = request_read_options(request, message, error)) < 0)
+                        (r = request_read_options_or_dry_run(request, message, error)) < 0)
                 return r;
         request->starts = startswith(request->method->member, "Start");
         request->verb = PLAN_SET_VFS;

@@ -350,6 +350,14 @@ int request_read_options(Request *request, sd_bus_message *call, sd_bus_error *e
         return request_read_planned_options(request, call, NULL, error);
 }
 
+int request_read_options_or_dry_run(Request *request, sd_bus_message *call, sd_bus_error *error) {
+        int r = request_read_options(request, call, error);
+
+        if (request->dry_run)
+                request->actions = 1U << ACTION_NONE;
+        return r;
+}
+
 bool request_names_rule(const Request *request) {
         return streq(request->method->interface, BUS_INTERFACE_RULE) || streq(request->method->member, "RemoveRule");
 }

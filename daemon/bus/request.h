@@ -67,6 +67,9 @@ DEFINE_TRIVIAL_CLEANUP_FUNC(Request *, request_free)
  * have, and an option that is given twice, with InvalidArgs. */
 int request_read_options(Request *request, sd_bus_message *call, sd_bus_error *error);
 
+/* The same for a method whose dry run everybody may call, as Plan: it then needs nothing, because it changes nothing. */
+int request_read_options_or_dry_run(Request *request, sd_bus_message *call, sd_bus_error *error);
+
 /* The same for Plan. It takes the options of the method that it plans. */
 int request_read_planned_options(
                 Request *request, sd_bus_message *call, const MethodAccess *planned, sd_bus_error *error);

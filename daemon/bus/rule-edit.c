@@ -127,10 +127,18 @@ static int check_switch(const RuleFile *file, const RuleChange *change, Problem 
 
         if (file->state == RULE_FILE_MASKED || (rule_file_is_enabled(file) == enable && !(enable && is_invalid)))
                 return 0;
-        if ((is_text || enable) && file->state == RULE_FILE_INVALID)
+        if ((is_text || enable) && file->state == RULE_FILE_INVALID) {
+                const char *dashes = file->name[0] == '-' ? "-- " : "";
+
+                if (file->fault.line == 0)
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "%s has an error, so it is off: %s. Correct it first (vfioctl rule edit %s%s).",
+                                        file->path, file->fault.message, dashes, file->name);
                 return problem_set(problem, OUTCOME_FAILED,
-                                "%s has an error, so it is off: %s. Correct it first (vfioctl rule edit %s%s).",
-                                file->path, file->fault.message, file->name[0] == '-' ? "-- " : "", file->name);
+                                "%s has an error in line %u, so it is off: %s. Correct it first (vfioctl rule edit "
+                                "%s%s).",
+                                file->path, file->fault.line, file->fault.message, dashes, file->name);
+        }
         if (is_text && !file->text)
                 return problem_set(problem, OUTCOME_FAILED,
                                 "%s is longer than %d KiB, or not everybody may read it: write 'Enabled=' into it, and "

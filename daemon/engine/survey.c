@@ -154,6 +154,24 @@ int survey_add_holder(const Work *work, Report *report) {
         return find_holder(work, find_end(work), report);
 }
 
+int survey_check_unheld(const Work *work, Problem *problem) {
+        const Plan *plan = work->plan;
+        uint64_t end_us = find_end(work);
+        VfioHolder holder;
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_members && r == 0; i++) {
+                const PlanMember *member = &plan->members[i];
+
+                if (plan_member_depends(member) && pci_driver_is_vfio(member->before.driver))
+                        r = vfio_find_holder(work->kernel, plan_reader(plan), member->group, &member->address, 1,
+                                        end_us, &holder);
+        }
+        return r <= 0 ? r
+                      : problem_set(problem, holder.outcome, "%s cannot leave its driver: %s%s",
+                                        PCI_ADDRESS_TEXT(holder.address), holder.evidence, holder.advice);
+}
+
 int survey(const Work *work, Report *report, Problem *problem) {
         const Plan *plan = work->plan;
         /* Otherwise nobody needs the finding before the lock of the node decides. */

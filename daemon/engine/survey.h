@@ -14,6 +14,10 @@
  * work_open() comes before, but not for the survey of all groups (plan_survey()). Returns 0, FAILED or -ENOMEM. */
 int survey(const Work *work, Report *report, Problem *problem);
 
+/* For a plan that is only shown: refuses if a process holds a VF that would vanish, as the lock of its group does when the plan
+ * is applied. Returns 0; HELD; FAILED if the processes are not known; or -ENOMEM. */
+int survey_check_unheld(const Work *work, Problem *problem);
+
 /* Adds the virtual machine that has the group or one of its devices to the findings, after a reattach was refused because of it.
  * Returns 0 or -ENOMEM. */
 int survey_add_holder(const Work *work, Report *report);

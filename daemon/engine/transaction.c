@@ -6,7 +6,7 @@
 #include "engine/survey.h"
 #include "engine/vfio-driver.h"
 #include "kernel/sriov.h"
-#include "policy/vf-plan.h"
+#include "policy/plan-decision.h"
 #include "state/device-file.h"
 #include "state/transaction-file.h"
 
@@ -130,27 +130,6 @@ static int fill_in_values(const Work *work, Problem *problem) {
         return 0;
 }
 
-static int check_plan(const Work *work, const Report *report, Problem *problem) {
-        const Plan *plan = work->plan;
-
-        if (plan->fingerprint != 0 && plan->fingerprint != report->fingerprint)
-                return problem_set(problem, OUTCOME_PLAN_STALE,
-                                "The devices, drivers or guards have changed since the plan for %s was made. Nothing "
-                                "was "
-                                "changed. Make a new plan.",
-                                PCI_ADDRESS_TEXT(plan->selected));
-        switch (plan->verb) {
-        case PLAN_DETACH:
-                return guard_decide(&report->findings, plan->overrides, plan->selected, problem);
-        case PLAN_SET_VFS:
-                return vf_plan_decide(plan, &report->findings, problem);
-        default:
-                /* A reattach and a reset have no guards. They can find only a virtual machine, and the lock of the node decides
-                 * without a race. */
-                return 0;
-        }
-}
-
 /* Reads each device once more at the end: after its last step, another program may have changed it, or it was
  * pulled. */
 static int verify_all(const Work *work, Problem *problem) {
@@ -258,10 +237,14 @@ static int run(const Transaction *transaction, Report *report, Problem *problem)
         if ((r = work_open(&work, problem)) != 0 || (r = vfio_driver_choose(&work, problem)) != 0 ||
                         (r = suitability_check(&work, problem)) != 0 || (r = survey(&work, report, problem)) != 0)
                 return r;
-        if (plan->only_plan)
+        if (plan->only_plan && plan->verb != PLAN_SET_VFS)
                 return collect_changes(&work, report);
-        if ((r = check_plan(&work, report, problem)) != 0 || (r = make_origins(&work, problem)) != 0 ||
-                        (r = fill_in_values(&work, problem)) != 0)
+        if ((r = plan_decide(plan, &report->findings, report->fingerprint, problem)) != 0)
+                return r;
+        /* Only for a dry run, which has no list of changes: virtual functions that would be created have no driver yet. */
+        if (plan->only_plan)
+                return survey_check_unheld(&work, problem);
+        if ((r = make_origins(&work, problem)) != 0 || (r = fill_in_values(&work, problem)) != 0)
                 return r;
         r = run_steps(&work, report, problem);
         if (r == OUTCOME_HELD && (plan->verb == PLAN_REATTACH || plan->verb == PLAN_RESET) &&

@@ -73,6 +73,10 @@ int job_read_again(const Job *job);
 /* Tells whether a job, also a survey or an orphan, has this transaction. */
 bool job_table_has_transaction(const JobTable *table, unsigned long transaction);
 
+/* Checks whether a survey may start, as job_check() does for other jobs. Returns 0; SURVEY_TIMED_OUT or LIMITS_EXCEEDED; or
+ * -ENOMEM. */
+int job_check_survey(const JobTable *table, const Plan *plan, Problem *problem);
+
 /* Calls the watcher of the table. */
 void job_announce(const Job *job, JobEvent event);
 

@@ -45,6 +45,10 @@ LogQuota *job_table_log_quota(const JobTable *table);
 int job_start(JobTable *table, Plan *plan, const char *caller, const LogFields *fields, job_done_t done, void *userdata,
                 Problem *problem);
 
+/* Checks whether a job with this plan, which changes something, would be started. job_start() checks the same. Returns 0; what
+ * the gate refuses; BUSY or LIMITS_EXCEEDED; or -ENOMEM. */
+int job_check(const JobTable *table, const Plan *plan, Problem *problem);
+
 /* Checks whether the user may have one more survey. job_start() checks the same; this is for callers that do much
  * work before. Returns 0; LIMITS_EXCEEDED; or -ENOMEM. */
 int job_check_plan_quota(const JobTable *table, uid_t asker, Problem *problem);

@@ -243,8 +243,8 @@ static bool is_over(int pid_fd) {
         return poll(&(struct pollfd){.fd = pid_fd, .events = POLLIN}, 1, 0) == 1;
 }
 
-/* The process may be that of another user, for example of a container: it only tells when the lease ends. */
-static int bind_process(Lease *lease, Problem *problem) {
+/* Opens the process. It may be that of another user, for example of a container: it only tells when the lease ends. */
+static int open_process(const Lease *lease, int *ret_fd, Problem *problem) {
         if (lease->pid == 1)
                 return refuse_process(lease, "the first process of the host and does not end", problem);
         if (lease->pid == getpid())
@@ -261,12 +261,11 @@ static int bind_process(Lease *lease, Problem *problem) {
                                 : -errno;
         if (is_over(fd))
                 return refuse_process(lease, "over already", problem);
-        return lease_watch_process(lease, TAKE_FD(fd), true);
+        *ret_fd = TAKE_FD(fd);
+        return 0;
 }
 
 static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
-        int r;
-
         lease->uid = wish->uid;
         lease->pid = wish->pid;
         lease->descriptors = wish->descriptors;
@@ -277,9 +276,7 @@ static int fill(Lease *lease, const LeaseWish *wish, Problem *problem) {
                 return -ENOMEM;
         if (wish->fields)
                 log_fields_add_all(&lease->fields, wish->fields);
-        if ((r = list_endpoints(lease, wish->group, problem)) != 0)
-                return r;
-        return lease->pid > 0 ? bind_process(lease, problem) : 0;
+        return list_endpoints(lease, wish->group, problem);
 }
 
 /* A number that no other lease has. */
@@ -291,15 +288,58 @@ static unsigned choose_number(const LeaseTable *table) {
         return number;
 }
 
-int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t started, void *userdata, Problem *problem) {
-        _cleanup_(plan_freep) Plan *plan = wish->plan;
-        _cleanup_(lease_discardp) Lease *lease = NULL;
+/* Makes the lease, which is not in the table yet, and opens its process. */
+static int prepare(LeaseTable *table, const LeaseWish *wish, Lease **ret, int *ret_pid_fd, Problem *problem) {
+        _cleanup_(lease_freep) Lease *lease = NULL;
         int r;
 
         if ((r = lease_table_refuse(table, &(Selection){.group = (Group *)wish->group}, problem)) != 0 ||
                         (r = check_quota(table, wish->uid, problem)) != 0 ||
                         (r = lease_new(table, choose_number(table), &lease)) != 0 ||
-                        (r = fill(lease, wish, problem)) != 0 || (r = lease_add(lease)) != 0)
+                        (r = fill(lease, wish, problem)) != 0 ||
+                        (lease->pid > 0 && (r = open_process(lease, ret_pid_fd, problem)) != 0))
+                return r;
+        *ret = TAKE_PTR(lease);
+        return 0;
+}
+
+/* Tells whether the kernel lacks what descriptors need. While no vfio module is loaded, that is not known: 0. */
+static bool lacks_descriptors(const Kernel *kernel) {
+        bool has_cdevs = faccessat(kernel->sys_fd, "class/vfio-dev", F_OK, 0) >= 0;
+        bool has_groups = faccessat(kernel->sys_fd, "class/vfio", F_OK, 0) >= 0;
+
+        return (has_cdevs || has_groups) &&
+                        (!has_cdevs || faccessat(kernel->sys_fd, "class/misc/iommu/dev", F_OK, 0) < 0);
+}
+
+/* The same for devices that are detached already. */
+static bool has_cdev(const Group *group) {
+        for (size_t i = 0; i < group->n_members; i++)
+                if (group->members[i]->endpoint && group->members[i]->cdev[0] != '\0')
+                        return true;
+        return false;
+}
+
+int lease_check_start(LeaseTable *table, const LeaseWish *wish, Problem *problem) {
+        _cleanup_(lease_freep) Lease *lease = NULL;
+        _cleanup_close_ int pid_fd = -EBADF;
+
+        int r = prepare(table, wish, &lease, &pid_fd, problem);
+        if (r != 0 || !wish->descriptors)
+                return r;
+        bool lacks = lacks_descriptors(table->parts.kernel) || (!wish->plan && !has_cdev(wish->group));
+        return lacks ? explain(lease, -ENOENT, problem) : 0;
+}
+
+int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t started, void *userdata, Problem *problem) {
+        _cleanup_(plan_freep) Plan *plan = wish->plan;
+        _cleanup_(lease_discardp) Lease *lease = NULL;
+        _cleanup_close_ int pid_fd = -EBADF;
+        int r;
+
+        if ((r = prepare(table, wish, &lease, &pid_fd, problem)) != 0 ||
+                        (lease->pid > 0 && (r = lease_watch_process(lease, TAKE_FD(pid_fd), true)) != 0) ||
+                        (r = lease_add(lease)) != 0)
                 return r;
         if (plan)
                 r = begin_detach(lease, TAKE_PTR(plan), problem);

@@ -90,6 +90,11 @@ typedef void (*lease_started_t)(const Lease *lease, const WorkerResult *result, 
  * not exist, or an outcome of job_start(); or a negative errno. Then started() is not called. */
 int lease_start(LeaseTable *table, const LeaseWish *wish, lease_started_t started, void *userdata, Problem *problem);
 
+/* Refuses as lease_start() would refuse, or fail at the end if the kernel is known to have no descriptors. Starts nothing, and
+ * does not take the plan over. Whether the plan can be carried out is checked by others. Returns as lease_start() does, or
+ * DRIVER_UNAVAILABLE. */
+int lease_check_start(LeaseTable *table, const LeaseWish *wish, Problem *problem);
+
 /* Begins to end the lease. With force, the group is unbound even if a process has a device open: the kernel asks the process
  * through vfio to release it, and waits. Returns 0; BUSY if the lease is just starting; or -ENOMEM. */
 int lease_release(Lease *lease, bool force, Problem *problem);

@@ -171,6 +171,15 @@ static const char *describe_error(int error) {
         }
 }
 
+/* The line in which a text ends, counted from 1. */
+static unsigned count_lines(const char *text) {
+        unsigned line = 1;
+
+        for (; (text = strchr(text, '\n')); text++)
+                line++;
+        return line;
+}
+
 /* Parses the text of a file. Returns 0 or -ENOMEM. */
 static int parse_file(RuleFile *file, const char *text) {
         _cleanup_(rule_freep) Rule *rule = NULL;
@@ -238,8 +247,10 @@ static int read_file(const RuleBook *book, const RuleJournal *journal, RuleFile 
         file->version = make_version(folder_fd, entry, file, text, length);
         if (fd == -ECANCELED)
                 return 1;
-        if (r >= 0 && strlen(text) != length)
+        if (r >= 0 && strlen(text) != length) {
+                file->fault.line = count_lines(text);
                 r = -EBADMSG;
+        }
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

@@ -129,7 +129,7 @@ static void test_locked(void) {
         expect_rule(fixture, RULES "/absent", "State", "'disabled'");
         g_assert_cmpint(close(fd), ==, 0);
         refuse(fixture, RULES "/wrong", "SetEnabled", "(true, " NO_OPTIONS ")", "Failed",
-                        "*has an error, so it is off*");
+                        "*has an error in line 2, so it is off*");
         fixture_stop(fixture);
 }
 

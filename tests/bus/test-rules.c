@@ -248,6 +248,26 @@ static void test_list(void) {
         fixture_stop(fixture);
 }
 
+/* A NUL byte is a fault of its line, for vfiod and for the check of a file. */
+static void test_nul(void) {
+        static const char text[] = "[Match]\nVendor=ffff\nDev\0ice=1\n";
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *path = rule_file_path(fixture, RULES_OWN, "nul");
+
+        rule_file_put(fixture, RULES_OWN, "nul", "[Match]\nVendor=ffff\n");
+        g_assert_true(g_file_set_contents(path, text, sizeof(text) - 1, NULL));
+        fixture_restart_daemon(fixture);
+        expect_rules(fixture,
+                        "([('nul', 'FOLDER/nul.conf', 'off', [], {'Enabled': <true>, 'Writable': <true>, 'Fault': <'it "
+                        "is not a text file: it contains a NUL byte'>, 'Line': <uint32 3>})],)");
+        g_autofree char *expected = g_strdup_printf("%s:3: it contains a NUL byte, so it is not text\n", path);
+        g_auto(ProgramResult) checked =
+                        program_run((const char *const[]){VFIOCTL, "rule", "check", path, NULL}, NULL, NULL);
+        g_assert_cmpstr(checked.errors, ==, expected);
+        g_assert_cmpint(checked.status, ==, 1);
+        fixture_stop(fixture);
+}
+
 static void check(Fixture *fixture, const char *text, const char *expected) {
         g_autoptr(GVariant) reply = NULL;
         g_autoptr(GError) error = NULL;
@@ -279,6 +299,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/rules/refusals", test_refusals);
         g_test_add_func("/bus/rules/files", test_files);
         g_test_add_func("/bus/rules/list", test_list);
+        g_test_add_func("/bus/rules/nul", test_nul);
         g_test_add_func("/bus/rules/check", test_check);
         return g_test_run();
 }

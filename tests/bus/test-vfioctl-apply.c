@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client.h"
 #include "rule-files.h"
+#include "stub.h"
 #include "terminal.h"
 
 #include <glib/gstdio.h>
@@ -96,14 +97,48 @@ static void test_round_trip(void) {
         rescan(fixture);
         EXPECT(0, "", "vfs ens4 0 --quiet");
         expect_apply("--check", 9,
-                        "*--- rule 50-other (with an error)\n+++ rule 50-other (none)\n*Nothing was changed.\n");
+                        "*--- rule 50-other (with an error)\n+++ rule 50-other (none)\n*Nothing was changed.\nThe "
+                        "virtual "
+                        "functions last until the next boot: *\n");
         expect_text(fixture, "50-other", "x");
-        expect_apply("--yes", 0, "--- rule 10-all (none)\n+++ rule 10-all\n+?Match]\n*Changed.\n");
+        g_autofree char *check_arguments = g_strdup_printf("apply %s --check", host_file);
+        json_t *check = vfioctl_json_with(9, check_arguments);
+        expect_json(check, "virtual_functions.0",
+                        "{\"address\":\"" PF "\",\"before\":0,\"after\":3,\"persistent\":false}");
+        json_decref(check);
+        expect_apply("--yes", 0,
+                        "--- rule 10-all (none)\n+++ rule 10-all\n+?Match]\n*Changed.\nThe virtual functions last "
+                        "until "
+                        "the next boot: *\n");
         expect_apply("--check", 0, "Nothing to change.\n");
         expect_text(fixture, "50-other", NULL);
         fixture_property(fixture, BUS_PATH "/devices/_30000_3a07_3a00_2e0", DEVICE, "VirtualFunctions",
                         "['0000:07:10.0', '0000:07:10.1', '0000:07:10.2']");
         end(fixture);
+}
+
+/* Only devices that can have virtual functions are asked for: a host with thousands of others is not slower. */
+static void test_calls(void) {
+        Stub *stub = stub_start();
+
+        stub_answer(stub, "ListRules", "(@a(sssa(sssa{sv})a{sv}) [],)");
+        stub_answer(stub, "ListDevices",
+                        "([('" PORT1 "', objectpath '/1', 10, 'host', 'e1000', uint32 131072, uint16 32902, uint16 "
+                        "4110, ['ens1'], {'Endpoint': <true>}), ('" PF
+                        "', '/2', 14, 'host', 'igb', 131072, 32902, 4297, ['ens4'], {'Endpoint': <true>, "
+                        "'VirtualFunctionsMax': <uint32 7>})],)");
+        stub_answer(stub, "GetDevice", "(objectpath '/2',)");
+        stub_answer(stub, "GetAll",
+                        "({'Address': <'" PF "'>, 'VendorId': <uint16 32902>, 'DeviceId': <uint16 4297>, "
+                        "'VirtualFunctionsMax': <uint32 7>, 'VirtualFunctions': <['0000:07:10.0']>},)");
+        json_t *exported = vfioctl_json("export");
+        expect_json(exported, "virtual-functions.0.count", "1");
+        expect_json(exported, "virtual-functions.1", NULL);
+        json_decref(exported);
+        g_assert_cmpuint(stub_count_calls(stub, "ListDevices"), ==, 1);
+        g_assert_cmpuint(stub_count_calls(stub, "GetDevice"), ==, 1);
+        g_assert_cmpuint(stub_count_calls(stub, "GetAll"), ==, 1);
+        stub_stop(stub);
 }
 
 /* A rule whose meaning stays keeps its file, with its comments. */
@@ -250,6 +285,7 @@ static void test_refusals(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfioctl-apply/round-trip", test_round_trip);
+        g_test_add_func("/bus/vfioctl-apply/calls", test_calls);
         g_test_add_func("/bus/vfioctl-apply/difference", test_difference);
         g_test_add_func("/bus/vfioctl-apply/failure", test_failure);
         g_test_add_func("/bus/vfioctl-apply/meanwhile", test_meanwhile);

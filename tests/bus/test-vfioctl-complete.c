@@ -44,6 +44,7 @@ static void test_offers(void) {
                         {"list --state=de", "--state=detached"},
                         {"list --class=network,d", "--class=network,display"},
                         {"list -o M", "MODEL"},
+                        {"groups -o STATE,R", "STATE,REVERTS"},
                         {"--sort=M", "--sort=MODEL"},
                         {"list --driver=nvme,i", "--driver=nvme,i801_smbus --driver=nvme,igb"},
                         {"list --driver=none", "--driver=none"},

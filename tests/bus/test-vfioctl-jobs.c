@@ -54,9 +54,32 @@ static void test_ended(void) {
         expect_json(jobs, "jobs.0.state", "\"done\"");
         expect_json(jobs, "jobs.0.error", "null");
         expect_json(jobs, "jobs.1.state", "\"failed\"");
+        expect_json(jobs, "jobs.0.details", "null");
         expect_json(jobs, "jobs.1.error", "\"org.vfiod1.Error.InUseStorage\"");
         json_decref(jobs);
         json_decref(none);
+        fixture_stop(fixture);
+}
+
+/* What a failed job tells is what the error of its call tells. On the system bus, without what can name processes and mounts. */
+static void test_details(void) {
+        Fixture *fixture = fixture_start(NULL);
+        g_autofree char *direct = g_strdup_printf("--address=unix:path=%s.root", fixture->state_folder);
+        g_autofree char *list = g_strdup_printf("%s jobs --all", direct);
+
+        fake_kernel_do(fixture->kernel, "use nvme0n1");
+        g_autofree char *detach = g_strdup_printf("%s detach nvme0n1", direct);
+        json_t *refused = vfioctl_json_with(5, detach);
+        g_free(fixture_expect_signal(fixture, BUS_PATH " JobRemoved (1, *"));
+        json_t *jobs = vfioctl_json(list), *public = vfioctl_json("jobs --all");
+        g_autofree char *expected = json_at(refused, "error.details");
+        expect_json(jobs, "jobs.0.details", expected);
+        expect_json(jobs, "jobs.0.details.findings.0.guard", "\"storage\"");
+        expect_json(jobs, "jobs.0.details.override", "[\"storage\"]");
+        expect_json(public, "jobs.0.details", "{\"device\":\"0000:04:00.0\",\"group\":11}");
+        json_decref(refused);
+        json_decref(jobs);
+        json_decref(public);
         fixture_stop(fixture);
 }
 
@@ -99,7 +122,7 @@ static void test_jobs(void) {
         g_autofree char *started = json_at(jobs, "jobs.0.started_usec");
         g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), <=, now);
         g_assert_cmpint(g_ascii_strtoll(started, NULL, 10), >, now - 10 * DEADLINE_MS * 1000LL);
-        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(jobs, "jobs"), 0)), ==, 17);
+        g_assert_cmpuint(json_object_size(json_array_get(json_object_get(jobs, "jobs"), 0)), ==, 18);
         json_decref(jobs);
 
         fake_kernel_do(fixture->kernel, "resume");
@@ -405,6 +428,7 @@ static void test_cdev(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfioctl-jobs/ended", test_ended);
+        g_test_add_func("/bus/vfioctl-jobs/details", test_details);
         g_test_add_func("/bus/vfioctl-jobs/none", test_none);
         g_test_add_func("/bus/vfioctl-jobs/jobs", test_jobs);
         g_test_add_func("/bus/vfioctl-jobs/two", test_two);

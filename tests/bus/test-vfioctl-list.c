@@ -146,7 +146,22 @@ static void test_in_use(void) {
         expect_json(json, "devices.1.availability", "\"available\"");
         expect_json(json, "devices.1.uses", "[]");
         json_decref(json);
-        json_t *groups = vfioctl_json("groups group:1 group:12");
+        /* JSON does not ask what the host uses, unless a column or a filter needs it. */
+        json_t *quick = vfioctl_json("groups group:0 group:1 group:12 -o STATE");
+        expect_json(quick, "groups.0.availability", "\"host-only\"");
+        expect_json(quick, "groups.1.availability", "null");
+        expect_json(quick, "groups.1.findings", "null");
+        expect_json(quick, "groups.2.availability", "null");
+        json_decref(quick);
+        json_t *plain = vfioctl_json("groups group:1");
+        expect_json(plain, "groups.0.findings", "null");
+        json_decref(plain);
+        json_t *available = vfioctl_json("groups group:1 group:12 --available");
+        expect_json(available, "groups.0.number", "12");
+        expect_json(available, "groups.0.findings", "[]");
+        expect_json(available, "groups.1", NULL);
+        json_decref(available);
+        json_t *groups = vfioctl_json("groups group:1 group:12 -o HOLDER");
         expect_json(groups, "groups.0.availability", "\"in-use\"");
         expect_json(groups, "groups.0.findings.0.guard", "\"display\"");
         expect_json(groups, "groups.1.findings", "[]");
@@ -237,7 +252,8 @@ static void test_columns(void) {
         EXPECT(2, "vfioctl: '0x02000' is no class*", "groups --class=0x02000");
         EXPECT(2, "vfioctl: --state takes states, separated by commas\n*", "list --state=detached,");
         EXPECT(2, "vfioctl: 'show' does not take --all\n*", "show ens1 --all");
-        EXPECT(2, "vfioctl: 'groups' does not take --output\n*", "groups -o address");
+        EXPECT(2, "vfioctl: there is no column 'address': see 'vfioctl groups -o help'\n", "groups -o address");
+        EXPECT(2, "vfioctl: 'show' does not take --output\n*", "show ens1 -o address");
         g_unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 
@@ -322,6 +338,23 @@ static void test_holders(void) {
         stub_stop(stub);
 }
 
+/* The columns of groups. */
+static void test_group_columns(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        g_auto(ProgramResult) chosen = vfioctl("groups group:12 -o names,STATE,reverts");
+        expect_result(&chosen, 0, "", "groups -o");
+        g_assert_cmpstr(chosen.output, ==,
+                        "GROUP/ADDRESS  NAMES STATE REVERTS\n12                   host\n"
+                        "\342\224\224\342\224\2000000:05:00.0 ens3  host\n");
+        g_auto(ProgramResult) all = vfioctl("groups group:12"), added = vfioctl("groups group:12 -o +holder");
+        g_assert_cmpstr(all.output, ==, added.output);
+        g_assert_nonnull(strstr(all.output, "AVAILABILITY"));
+        g_auto(ProgramResult) help = vfioctl("groups -o help");
+        g_assert_true(g_str_has_prefix(help.output, "GROUP         number of the group"));
+        fixture_stop(fixture);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/vfioctl-list/offered", test_offered);
@@ -332,5 +365,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-list/columns", test_columns);
         g_test_add_func("/bus/vfioctl-list/width", test_width);
         g_test_add_func("/bus/vfioctl-list/holders", test_holders);
+        g_test_add_func("/bus/vfioctl-list/group-columns", test_group_columns);
         return g_test_run();
 }

@@ -215,99 +215,6 @@ static void test_rules(void) {
         fixture_stop(fixture);
 }
 
-/* One object for each line. */
-static json_t *next_json(Process *monitor) {
-        static const char *const keys[] = {"time", "object", "kind", "event", "properties"};
-        g_autofree char *line = process_read_line(monitor);
-        json_error_t error;
-
-        g_assert_nonnull(line);
-        json_t *document = json_loads(line, JSON_REJECT_DUPLICATES, &error);
-        if (!document)
-                g_error("%s: %s", line, error.text);
-        for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++)
-                if (!json_object_get(document, keys[i]))
-                        g_error("%s has no %s", line, keys[i]);
-        const char *event = json_string_value(json_object_get(document, "event"));
-        g_assert_cmpint(json_object_get(document, "before") != NULL, ==,
-                        g_str_equal(event, "changed") && !strstr(line, "\"rules\""));
-        g_assert_true(g_regex_match_simple("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$",
-                        json_string_value(json_object_get(document, "time")), 0, 0));
-        return document;
-}
-
-/* Reads until an object has this event with this property. */
-static json_t *wait_json(Process *monitor, const char *path, const char *event, const char *property) {
-        for (;;) {
-                json_t *document = next_json(monitor);
-
-                if (g_strcmp0(json_string_value(json_object_get(document, "object")), path) == 0 &&
-                                g_strcmp0(json_string_value(json_object_get(document, "event")), event) == 0 &&
-                                (!property || json_object_get(json_object_get(document, "properties"), property)))
-                        return document;
-                json_decref(document);
-        }
-}
-
-static void test_json(void) {
-        Fixture *fixture = fixture_start(NULL);
-        Process *monitor = start("--json");
-        json_t *document = next_json(monitor);
-
-        expect_json(document, "object", "\"/org/vfiod1\"");
-        expect_json(document, "kind", "\"service\"");
-        expect_json(document, "event", "\"connected\"");
-        expect_json(document, "properties.version", "\"" VFIOD_VERSION "\"");
-        json_decref(document);
-
-        fake_kernel_do(fixture->kernel, "netrename " NIC " lan3");
-        document = wait_json(monitor, NIC_PATH, "changed", "network_interfaces");
-        expect_json(document, "kind", "\"device\"");
-        expect_json(document, "before.network_interfaces", "[\"ens3\"]");
-        json_decref(document);
-        fake_kernel_do(fixture->kernel, PLUG_NEW);
-        document = wait_json(monitor, BUS_PATH "/devices/_30000_3a00_3a08_2e0", "added", NULL);
-        expect_json(document, "properties.address", "\"0000:00:08.0\"");
-        expect_json(document, "properties.group", "20");
-        expect_json(document, "properties.boot_vga", "false");
-        /* as in the other JSON; the interface appears a moment later */
-        json_t *show = vfioctl_json("show 00:08.0"), *device = json_object_get(show, "device");
-        const char *key;
-        json_t *value;
-        json_object_foreach(json_object_get(document, "properties"), key, value)
-                if (!g_str_equal(key, "group_path") && !g_str_equal(key, "network_interfaces") &&
-                                !json_equal(value, json_object_get(device, key)))
-                        g_error("%s is not as in show", key);
-        json_decref(show);
-        g_assert_cmpuint(json_object_size(json_object_get(document, "properties")), ==, 37);
-        json_decref(document);
-        document = wait_json(monitor, BUS_PATH "/groups/20", "added", NULL);
-        expect_json(document, "kind", "\"group\"");
-        expect_json(document, "properties.member_addresses", "[\"0000:00:08.0\"]");
-        json_decref(document);
-        fake_kernel_do(fixture->kernel, "unplug " NEW);
-        document = wait_json(monitor, BUS_PATH "/devices/_30000_3a00_3a08_2e0", "removed", NULL);
-        expect_json(document, "properties", "{}");
-        json_decref(document);
-
-        EXPECT(0, "", "rule add " NIC " --quiet");
-        json_decref(wait_json(monitor, BUS_PATH, "changed", NULL)); /* the counts */
-        /* The plan of "rule add" has number 1. */
-        document = wait_json(monitor, BUS_PATH "/jobs/2", "added", NULL);
-        expect_json(document, "properties.kind", "\"detach\"");
-        json_decref(document);
-        json_decref(wait_json(monitor, BUS_PATH "/jobs/2", "removed", NULL));
-        fixture_stop_daemon(fixture);
-        document = wait_json(monitor, BUS_PATH, "gone", NULL);
-        expect_json(document, "kind", "\"service\"");
-        expect_json(document, "properties", "{}");
-        json_decref(document);
-        fixture_start_daemon(fixture);
-        json_decref(wait_json(monitor, BUS_PATH, "connected", "version"));
-        finish(monitor, SIGINT);
-        fixture_stop(fixture);
-}
-
 #define NO_OBJECTS "(@a{oa{sa{sv}}} {},)"
 #define MANAGER_REPLY "({'Version': <'7'>, 'EventsLost': <uint32 2>, 'DeviceCount': <uint32 1>},)"
 
@@ -435,7 +342,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/vfioctl-monitor/coexistence", test_coexistence);
         g_test_add_func("/bus/vfioctl-monitor/restart", test_restart);
         g_test_add_func("/bus/vfioctl-monitor/rules", test_rules);
-        g_test_add_func("/bus/vfioctl-monitor/json", test_json);
         g_test_add_func("/bus/vfioctl-monitor/order", test_order);
         g_test_add_func("/bus/vfioctl-monitor/errors", test_errors);
         g_test_add_func("/bus/vfioctl-monitor/output", test_output);
