@@ -263,7 +263,7 @@ ExitCode verb_lease(Invocation *invocation) {
                 return r > 0 ? EXIT_INTERRUPTED : report_error(r, &error);
         if (has_command || !invocation->output.json)
                 print_warnings(&invocation->output, &grant);
-        if (has_command)
+        if (program)
                 return run_command(invocation, program, &grant);
         r = print_grant(invocation, &invocation->output, &grant);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;

@@ -185,8 +185,9 @@ static int set_vfs(
         Plan *plan = NULL;
 
         int r = request->dry_run ? dry_run_check_quota(service, caller, &problem) : 0;
-        if (r == 0)
-                r = make_vf_plan(service, request, &pf, &plan, &problem);
+        if (r != 0)
+                return bus_set_error(error, r, &problem);
+        r = make_vf_plan(service, request, &pf, &plan, &problem);
         if (r == OUTCOME_ALREADY_DETACHED)
                 return request->starts ? change_reply_job(call, NULL) : reply_vfs(call, service->inventory, pf);
         if (r == 0 && request->dry_run)
