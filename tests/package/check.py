@@ -33,7 +33,7 @@ def lintian(path):
 def check_lintian(tap, files, work):
     (changes,) = (path for path in files if path.suffix == ".changes")
     tap.equal("lintian has nothing to say, not even with --pedantic", lintian(changes), [])
-    tree, sample = work / "tree", work / "sample.deb"
+    tree, sample = work / "sample", work / "sample.deb"
     subprocess.run(["dpkg-deb", "--raw-extract", str(debian.packages(files)["vfiod-doc"]), str(tree)], check=True)
     (tree / "usr/share/doc/vfiod-doc/copyright").unlink()
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(sample)], check=True, stdout=subprocess.DEVNULL)
@@ -76,10 +76,12 @@ def check_version(tap):
 
 def run(tap, build, work):
     check_version(tap)
-    first = reproducible.build_first(work / "first")
+    tree = work / "tree"
+    debian.copy_tree(tree)
+    first = reproducible.build_first(tree, work / "first")
     check_contents(tap, first, build, work)
     tap.run("lintian", check_lintian, tap, first, work)
-    second = reproducible.build_second(work / "second")
+    second = reproducible.build_second(tree, work / "second")
     tap.equal("a build elsewhere, later, by another user makes the same files", reproducible.digests(second),
               reproducible.digests(first))
 

@@ -11,6 +11,7 @@ As a program, it prints what differs, and its exit status is 1 if something does
 import hashlib
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,17 +27,18 @@ PREFIX = ["unshare", "--uts", "sh", "-ec", 'hostname other-host; umask 0002; exe
           "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "taskset", "1", "faketime", "-f", "+400d"]
 
 
-def build_first(work):
-    """The usual build, in the new folder `work`. Returns the files that were made."""
+def build_first(tree, work):
+    """The usual build of a copy of the tree, in the new folder `work`. Returns the files that were made."""
+    source = work / "vfiod"
+    shutil.copytree(tree, source, symlinks=True)
     environment = os.environ | {"LC_ALL": "C.UTF-8", "TZ": "UTC+11", "DEB_BUILD_OPTIONS": debian.OPTIONS}
-    return debian.build(work, ["sh", "-c", 'umask 0022; exec "$@"', "sh"], environment)
+    return debian.build_copy(source, ["sh", "-c", 'umask 0022; exec "$@"', "sh"], environment)
 
 
-def build_second(work):
+def build_second(tree, work):
     """The build that differs from it, in the new folder `work`. Needs root."""
     source = work / "another" / "folder" / "source"
-    source.mkdir(parents=True)
-    debian.copy_tree(source)
+    shutil.copytree(tree, source, symlinks=True)
     subprocess.run(["chown", "--recursive", NOBODY, str(work)], check=True)
     for folder in (work, *work.parents):
         if folder.is_relative_to(tempfile.gettempdir()) and folder != pathlib.Path(tempfile.gettempdir()):
@@ -51,8 +53,10 @@ def digests(files):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="vfiod-package-") as folder:
-        first = digests(build_first(pathlib.Path(folder, "first")))
-        second = digests(build_second(pathlib.Path(folder, "second")))
+        tree = pathlib.Path(folder, "tree")
+        debian.copy_tree(tree)
+        first = digests(build_first(tree, pathlib.Path(folder, "first")))
+        second = digests(build_second(tree, pathlib.Path(folder, "second")))
     different = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
     for name in different:
         print(f"{name} differs")
