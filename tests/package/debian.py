@@ -20,11 +20,11 @@ OPTIONS = "noautodbgsym"  # ./*.deb are the packages that a host needs
 
 def copy_tree(target):
     """Copy the files of the tree into the new folder `target`, with changes that are not committed: what git knows, or everything but
-    the folders of builds if the tree is not a clone."""
+    the folders of builds if git does not know the tree."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    if listed.returncode != 0:
-        shutil.copytree(ROOT, target, symlinks=True, ignore=shutil.ignore_patterns("build*", "__pycache__", ".git", "obj-*"))
+    if listed.returncode != 0 or not listed.stdout:
+        shutil.copytree(ROOT, target, symlinks=True, ignore=results)
         return
     for name in filter(None, listed.stdout.split("\0")):
         source = ROOT / name
@@ -33,25 +33,30 @@ def copy_tree(target):
             shutil.copy2(source, target / name, follow_symlinks=False)
 
 
-def build(work, prefix=(), environment=None, command=None):
-    """Build the packages in the new folder `work`, with the words `prefix` before the command and this `environment`. Returns the
-    files that were made. Raises RuntimeError with the end of the output if the build fails."""
-    source = work / "vfiod"
-    source.mkdir(parents=True)
-    copy_tree(source)
-    return build_copy(source, prefix, environment, command)
+def results(folder, names):
+    """Those `names` in a folder of the tree that are made by builds and programs."""
+    patterns = ["__pycache__", *(["build*", ".git", "obj-*"] if pathlib.Path(folder) == ROOT else [])]
+    return shutil.ignore_patterns(*patterns)(folder, names)
 
 
-def build_copy(source, prefix=(), environment=None, command=None):
-    """The same in a folder that has the copy of the tree. The files that are made are beside it."""
+def build(work):
+    """Build the packages in the new folder `work`. Returns the files that were made. Raises RuntimeError with the end of the output
+    if the build fails."""
+    copy_tree(work / "vfiod")
+    return build_copy(work / "vfiod")
+
+
+def build_copy(source, prefix=(), environment=None):
+    """The same in a folder that has the copy of the tree, with the words `prefix` before the command and this `environment`. The files
+    that are made are beside the folder."""
     log = source.parent / "build.log"
     environment = environment or os.environ | {"DEB_BUILD_OPTIONS": OPTIONS}
     with open(log, "w", encoding="utf-8") as output:
-        status = subprocess.run([*prefix, *(command or COMMAND)], cwd=source, env=environment, stdin=subprocess.DEVNULL,
+        status = subprocess.run([*prefix, *COMMAND], cwd=source, env=environment, stdin=subprocess.DEVNULL,
                                 stdout=output, stderr=subprocess.STDOUT, check=False).returncode
     if status != 0:
         tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:])
-        raise RuntimeError(f"{shlex.join([*prefix, *(command or COMMAND)])} failed ({status}):\n{tail}")
+        raise RuntimeError(f"{shlex.join([*prefix, *COMMAND])} failed ({status}):\n{tail}")
     return sorted(path for path in source.parent.iterdir() if path.is_file() and path != log)
 
 

@@ -53,7 +53,6 @@ def build(name, work):
         return debian.build(work)
     root = prepared_root(system)
     source = work / "vfiod"
-    source.mkdir(parents=True)
     debian.copy_tree(source)
     # The mounts end with their namespace. A layer takes what the build writes elsewhere.
     layer, merged = work / "layer", work / "merged"
