@@ -21,9 +21,10 @@ OPTIONS = "noautodbgsym"  # ./*.deb are the packages that a host needs
 def copy_tree(target):
     """Copy the files of the tree into the new folder `target`, with changes that are not committed: what git knows, or everything but
     the folders of builds if git does not know the tree."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    if listed.returncode != 0 or not listed.stdout:
+    listed = shutil.which("git") and subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    if not listed or listed.returncode != 0 or not listed.stdout:
         shutil.copytree(ROOT, target, symlinks=True, ignore=results)
         return
     for name in filter(None, listed.stdout.split("\0")):
