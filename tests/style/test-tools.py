@@ -114,8 +114,9 @@ def check_format(root, _build):
         yield "clang-format refuses a badly formatted sample", [] if found else ["it does not"]
 
 
-# The shell scripts that are installed.
-SCRIPTS = ["initramfs/initramfs-tools-hook", "initramfs/dracut/module-setup.sh"]
+# The shell scripts that are installed, or run when packages are.
+SCRIPTS = ["initramfs/initramfs-tools-hook", "initramfs/dracut/module-setup.sh", "debian/vfiod.postinst", "debian/vfiod.prerm",
+           "debian/vfiod.postrm", "debian/tests/smoke"]
 
 
 def check_shell(root, _build):

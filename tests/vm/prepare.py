@@ -44,7 +44,7 @@ PACKAGES = """
 """.split()
 
 # More packages of one system.
-MORE_PACKAGES = {"dracut": ["dracut"]}
+MORE_PACKAGES = {"dracut": ["dracut"], "autopkgtest": ["autopkgtest", "apt-utils", "dpkg-dev", "man-db"]}
 
 # No test needs these, and they are a third of the image.
 EXCLUDED = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"]

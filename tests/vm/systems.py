@@ -7,6 +7,7 @@
               iommufd       Debian 13 with a kernel of kernel.py: group nodes and cdevs
               iommufd-cdev  Debian 13 with a kernel of kernel.py: cdevs only
     dracut    debian        Debian 13 with dracut instead of initramfs-tools
+    autopkgtest debian      Debian 12 with autopkgtest, which runs the test of the packages
 
 All programs here have the options --system, --kernel, --iommu and --bus. Their defaults are $VFIOD_SYSTEM, $VFIOD_KERNEL,
 $VFIOD_IOMMU and $VFIOD_BUS, or bookworm, Debian's kernel, Intel's IOMMU and dbus-daemon.
@@ -52,7 +53,8 @@ class Facts:
 SYSTEMS = {system.name: system for system in (
     System("bookworm", "bookworm", ("debian",), own_qemu=False),
     System("trixie", "trixie", ("debian", "backports"), own_qemu=True),
-    System("dracut", "trixie", ("debian",), own_qemu=True))}
+    System("dracut", "trixie", ("debian",), own_qemu=True),
+    System("autopkgtest", "bookworm", ("debian",), own_qemu=False))}
 
 # {(system, kernel): Facts}
 KERNELS = {
@@ -62,6 +64,7 @@ KERNELS = {
     ("trixie", "iommufd"): Facts(ways=(GROUP, CDEV)),
     ("trixie", "iommufd-cdev"): Facts(ways=(CDEV,)),
     ("dracut", "debian"): Facts(),
+    ("autopkgtest", "debian"): Facts(override_waits=True),
 }
 
 
