@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dry-run.h"
+#include "language.h"
 
 #include "lease-proxy.h"
 #include "options.h"
@@ -33,7 +34,7 @@ static ExitCode would(Invocation *invocation, const char *format, ...) {
         if (output->json)
                 r = output_json(output, json_pack("{s:b, s:o}", "would_go", 1, "would", json_text(text)));
         else if (!output->quiet)
-                fprintf(output->stream, "Would %s.\n", text);
+                fprintf(output->stream, _("Would %s.\n"), text);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
 
@@ -62,16 +63,16 @@ ExitCode dry_run_confirm(Invocation *invocation) {
                 return report_error(r, &error);
         if (!numbers)
                 return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoRevert",
-                                "there is nothing to confirm: no revert is pending");
+                                _("there is nothing to confirm: no revert is pending"));
         list = strv_join(numbers, ", ");
-        return list ? would(invocation, "keep group %s detached", list) : report_error(-ENOMEM, NULL);
+        return list ? would(invocation, _("keep group %s detached"), list) : report_error(-ENOMEM, NULL);
 }
 
 /* What the new virtual functions would be. */
 static const char *describe_fate(const CallOptions *options) {
-        return options->detach                ? ", detached from the host"
-                        : options->driverless ? ", without a driver"
-                                              : ", with the drivers of the host";
+        return options->detach                ? _(", detached from the host")
+                        : options->driverless ? _(", without a driver")
+                                              : _(", with the drivers of the host");
 }
 
 ExitCode dry_run_vfs(Invocation *invocation) {
@@ -85,25 +86,25 @@ ExitCode dry_run_vfs(Invocation *invocation) {
         size_t n_before = strv_length(pf.virtual_functions);
         if (pf.virtual_functions_max == 0)
                 return report_failure(EXIT_REFUSED, ERROR_PREFIX "NoVirtualFunctions",
-                                "%s cannot have virtual functions", strempty(pf.address));
+                                _("%s cannot have virtual functions"), strempty(pf.address));
         if (n > pf.virtual_functions_max)
                 return report_failure(EXIT_REFUSED, ERROR_PREFIX "LimitsExceeded",
-                                "%s can have at most %" PRIu32 " virtual functions", strempty(pf.address),
+                                _("%s can have at most %" PRIu32 " virtual functions"), strempty(pf.address),
                                 pf.virtual_functions_max);
         if (n == n_before)
                 return would(invocation,
-                                "change nothing if the %zu virtual functions of %s are as wanted; otherwise remove "
-                                "and create them again, unless the host uses one of them",
+                                _("change nothing if the %zu virtual functions of %s are as wanted; otherwise remove "
+                                  "and create them again, unless the host uses one of them"),
                                 n_before, strempty(pf.address));
         if (n_before == 0)
-                return would(invocation, "create %" PRIu32 " virtual functions of %s%s", n, strempty(pf.address),
+                return would(invocation, _("create %" PRIu32 " virtual functions of %s%s"), n, strempty(pf.address),
                                 describe_fate(&invocation->options));
         if (n == 0)
-                return would(invocation, "remove the %zu virtual functions of %s, unless the host uses one of them",
+                return would(invocation, _("remove the %zu virtual functions of %s, unless the host uses one of them"),
                                 n_before, strempty(pf.address));
         return would(invocation,
-                        "remove the %zu virtual functions of %s, unless the host uses one of them, and create %" PRIu32
-                        "%s",
+                        _("remove the %zu virtual functions of %s, unless the host uses one of them, and create "
+                          "%" PRIu32 "%s"),
                         n_before, strempty(pf.address), n, describe_fate(&invocation->options));
 }
 
@@ -122,14 +123,14 @@ ExitCode dry_run_lease(Invocation *invocation) {
         if (r < 0)
                 return report_error(r, &error);
         if (plan.would_go)
-                return would(invocation, "detach the group of %s, and give you a lease of it", invocation->selector);
+                return would(invocation, _("detach the group of %s, and give you a lease of it"), invocation->selector);
         /* A lease may be of a group that is detached already. */
         for (size_t i = 0; i < plan.n_findings; i++)
                 if (!plan.findings[i].overridden && !streq(plan.findings[i].guard, "already-detached"))
                         return report_failure(EXIT_REFUSED, ERROR_PREFIX "InUse",
-                                        "the guard %s refuses: %s: %s. 'vfioctl plan' shows all findings.",
+                                        _("the guard %s refuses: %s: %s. 'vfioctl plan' shows all findings."),
                                         plan.findings[i].guard, plan.findings[i].address, plan.findings[i].evidence);
-        return would(invocation, "give you a lease of %s, which is detached", invocation->selector);
+        return would(invocation, _("give you a lease of %s, which is detached"), invocation->selector);
 }
 
 ExitCode dry_run_release(Invocation *invocation) {
@@ -150,11 +151,11 @@ ExitCode dry_run_release(Invocation *invocation) {
                 _cleanup_free_ char *devices = strv_join(lease->devices, " "), *user = user_in_words(lease->uid);
 
                 if (number > 0 ? lease->number == number : lease->group == group.number)
-                        return would(invocation, "end lease %" PRIu32 " of %s by user %s", lease->number,
+                        return would(invocation, _("end lease %" PRIu32 " of %s by user %s"), lease->number,
                                         strempty(devices), strempty(user));
         }
         return report_failure(
-                        EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, "there is no such lease: see 'vfioctl leases'");
+                        EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, _("there is no such lease: see 'vfioctl leases'"));
 }
 
 ExitCode dry_run_cancel(Invocation *invocation) {
@@ -169,10 +170,10 @@ ExitCode dry_run_cancel(Invocation *invocation) {
                 _cleanup_free_ char *devices = strv_join(job->devices, " ");
 
                 if (job->number == invocation->job)
-                        return would(invocation, "cancel job %" PRIu32 " (%s of %s) and undo its changes", job->number,
-                                        strempty(job->kind), strempty(devices));
+                        return would(invocation, _("cancel job %" PRIu32 " (%s of %s) and undo its changes"),
+                                        job->number, strempty(job->kind), strempty(devices));
         }
-        return report_failure(EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, "there is no such job: see 'vfioctl jobs'");
+        return report_failure(EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, _("there is no such job: see 'vfioctl jobs'"));
 }
 
 ExitCode dry_run_rule_add(Invocation *invocation) {
@@ -186,7 +187,7 @@ ExitCode dry_run_rule_add(Invocation *invocation) {
         /* Nothing is overridden, so nobody needs an authorization for it. */
         options.overrides = NULL;
         int r = proxy_add_rule(invocation->bus, invocation->selector, &options, &name, &file, &error);
-        return r < 0 ? report_error(r, &error) : would(invocation, "write the rule %s into %s", name, file);
+        return r < 0 ? report_error(r, &error) : would(invocation, _("write the rule %s into %s"), name, file);
 }
 
 static ExitCode would_enable(Invocation *invocation, bool enable) {
@@ -198,11 +199,11 @@ static ExitCode would_enable(Invocation *invocation, bool enable) {
                 return report_error(r, &error);
         for (size_t i = 0; i < rules.count; i++)
                 if (streq_ptr(rules.items[i].name, invocation->rule))
-                        return enable ? would(invocation, "enable the rule %s", invocation->rule)
-                                      : would(invocation, "disable the rule %s; its devices stay as they are",
+                        return enable ? would(invocation, _("enable the rule %s"), invocation->rule)
+                                      : would(invocation, _("disable the rule %s; its devices stay as they are"),
                                                         invocation->rule);
-        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule", "there is no rule '%s': see 'vfioctl rule list'",
-                        invocation->rule);
+        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule",
+                        _("there is no rule '%s': see 'vfioctl rule list'"), invocation->rule);
 }
 
 ExitCode dry_run_rule_enable(Invocation *invocation) {
@@ -227,9 +228,9 @@ ExitCode dry_run_rule_remove(Invocation *invocation) {
                         continue;
                 if (startswith(strempty(rule->file), "/usr/") || startswith(strempty(rule->file), "/run/"))
                         return report_failure(EXIT_REFUSED, ERROR_PREFIX "RuleReadOnly",
-                                        "%s is not in /etc: it can only be masked", rule->file);
-                return would(invocation, "remove %s; its devices stay as they are", rule->file);
+                                        _("%s is not in /etc: it can only be masked"), rule->file);
+                return would(invocation, _("remove %s; its devices stay as they are"), rule->file);
         }
-        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule", "there is no rule '%s': see 'vfioctl rule list'",
-                        invocation->rule);
+        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule",
+                        _("there is no rule '%s': see 'vfioctl rule list'"), invocation->rule);
 }

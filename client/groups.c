@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* groups: the tree of all IOMMU groups and their members. */
 #include "filter.h"
+#include "language.h"
 #include "overview.h"
 #include "present.h"
 #include "proxy.h"
@@ -273,7 +274,7 @@ static void explain_no_groups(Invocation *invocation) {
         _cleanup_(status_clear) Status status = {0};
 
         if (!invocation->output.quiet && proxy_get_status(invocation->bus, &status, NULL) >= 0)
-                terminal_say("vfioctl: there are no IOMMU groups: %s", strempty(status.iommu_reason));
+                terminal_say(_("vfioctl: there are no IOMMU groups: %s"), strempty(status.iommu_reason));
 }
 
 ExitCode verb_groups(Invocation *invocation) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule-wait.h"
+#include "language.h"
 
 #include "rule-proxy.h"
 #include "terminal.h"
@@ -82,7 +83,7 @@ int rule_wait(Invocation *invocation, const char *name, RuleList *ret, sd_bus_er
                         return 0;
                 }
                 if (waiting && !told && !isempty(waiting->message) && !invocation->output.quiet) {
-                        terminal_say("vfioctl: waiting for %s: %s", waiting->address, waiting->message);
+                        terminal_say(_("vfioctl: waiting for %s: %s"), waiting->address, waiting->message);
                         told = true;
                 }
                 if (r >= 0)
@@ -105,6 +106,6 @@ ExitCode rule_print_result(Output *output, const Rule *rule) {
                                         isempty(message) ? "" : ": ", message);
         }
         if (rule->devices.count == 0 && !output->json && !output->quiet)
-                fprintf(output->stream, "No device: no device matches the rule, or another rule comes first.\n");
+                fprintf(output->stream, _("No device: no device matches the rule, or another rule comes first.\n"));
         return code;
 }
