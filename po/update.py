@@ -27,11 +27,21 @@ def without_comments(text):
 
 
 def is_sentence(text):
-    """Whether people read it: it has two words. Commands and names of files stay as they are."""
-    words = re.sub(DIRECTIVE, "%", re.sub(rf"PRI\w+|\"", "", text))
-    if re.match(r"(sudo|echo|vfioctl|supergfxctl|dpdk-devbind|Device Minor|Raspberry)\b|/|[a-z.-]+/|# |\\\\", words):
+    """Whether people read it: it has two words. Commands, names of files, and ends of sentences stay as they are."""
+    words = re.sub(DIRECTIVE, "%", re.sub(r'PRI\w+|"', "", text))
+    if re.match(r"(sudo|echo|vfioctl|supergfxctl|dpdk-devbind|Device Minor|Raspberry)\b|# |\\", words):
         return False
-    return len(re.findall(r"[A-Za-z][a-z]+", words)) >= 2 and bool(re.search(r"[A-Za-z]{2,}[,:;)]? |% [a-z]{2,}|[a-z]{2,} %", words))
+    if re.search(r"'group:$|run '$|--override=$", words) or (words.startswith("/") and words.count(" ") < 4):
+        return False
+    return len(re.findall(r"[A-Za-z][a-z]+", words)) >= 2 and bool(
+        re.search(r"[A-Za-z]{2,}[,:;)]? |% [a-z]{2,}|[a-z]{2,} %", words)
+    )
+
+
+def whole(literal):
+    """The format of the whole sentence: what ends in a blank, or in an open parenthesis, has more text behind it."""
+    is_open = literal.endswith(' "') or literal.count("(") > literal.count(")")
+    return re.sub(r' ?"$', ' %s"' if literal.endswith(' "') else '%s"', literal) if is_open else literal
 
 
 def sentences():
@@ -44,8 +54,7 @@ def sentences():
                 literal = re.sub(r'"\s*"', "", match.group(0))
                 literal = re.sub(r'"\s*(PRI\w+)\s*"', r'" \1 "', re.sub(r'"\s*(PRI\w+)$', r'" \1', literal))
                 if is_sentence(literal):
-                    # What begins a sentence, and ends in a blank, has a name behind it.
-                    found.add(literal[:-1] + '%s"' if literal.endswith(' "') else literal)
+                    found.add(whole(literal))
 
     def rank(literal):
         letters = re.sub(DIRECTIVE + r'|PRI\w+|"', "", literal)
@@ -55,7 +64,8 @@ def sentences():
 
 
 def sentences_text():
-    rows = "".join(f"                N_({literal}),\n" for literal in sentences())
+    # The translations are no formats of printf(): vfioctl itself puts the parts in, so that a translation may leave some out.
+    rows = "".join(f"                /* xgettext:no-c-format */\n                N_({literal}),\n" for literal in sentences())
     return (
         "/* SPDX-License-Identifier: GPL-2.0-or-later */\n"
         "/* Made by po/update.py: do not edit. The formats of the sentences of vfiod, the most specific first. */\n"
