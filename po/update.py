@@ -26,10 +26,27 @@ def without_comments(text):
     return re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
 
 
+def without_logging(text):
+    """The text without calls like log_error(...): the journal is English."""
+    out, end = [], 0
+    for match in re.finditer(r"\b(?:log_\w+|call_entry_log_\w+|call_details_set|sscanf|static_assert|sysfs_\w+|SYSFS_PATH)\(", text):
+        if match.start() < end:
+            continue
+        out.append(text[end : match.start()])
+        depth, end = 1, match.end()
+        while depth > 0:
+            string = re.compile(rf"{LITERAL}|'(?:[^'\\]|\\.)+'").match(text, end)
+            depth += {"(": 1, ")": -1}.get(text[end], 0) if not string else 0
+            end = string.end() if string else end + 1
+    return "".join(out) + text[end:]
+
+
 def is_sentence(text):
     """Whether people read it: it has two words. Commands, names of files, and ends of sentences stay as they are."""
     words = re.sub(DIRECTIVE, "%", re.sub(r'PRI\w+|"', "", text))
     if re.match(r"(sudo|echo|vfioctl|supergfxctl|dpdk-devbind|Device Minor|Raspberry)\b|# |\\", words):
+        return False
+    if re.match(r"\s*<|%<|journalctl|error: |Helper of|Cannot [a-zA-Z' -]+$|.*(without an entry|who may call it|written by everybody|widths below)", words):
         return False
     if re.search(r"'group:$|run '$|--override=$", words) or (words.startswith("/") and words.count(" ") < 4):
         return False
@@ -49,7 +66,7 @@ def sentences():
     found = set()
     for pattern in lines_of("SENTENCES"):
         for path in sorted(ROOT.glob(pattern)):
-            text = re.sub(r"^\s*#.*", "", without_comments(path.read_text()), flags=re.M)
+            text = re.sub(r"^\s*#.*", "", without_logging(without_comments(path.read_text())), flags=re.M)
             for match in GROUP.finditer(text):
                 literal = re.sub(r'"\s*"', "", match.group(0))
                 literal = re.sub(r'"\s*(PRI\w+)\s*"', r'" \1 "', re.sub(r'"\s*(PRI\w+)$', r'" \1', literal))
@@ -97,7 +114,9 @@ def merged(language, template):
          str(PO / f"{language}.po"), str(template)],
         check=True, stdout=subprocess.PIPE, text=True,
     ).stdout
-    return re.sub(r"^#~.*\n?", "", text, flags=re.M).rstrip("\n") + "\n"
+    return subprocess.run(
+        ["msgattrib", "--no-obsolete", "--no-wrap"], input=text, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
 
 
 def check_catalog(language):

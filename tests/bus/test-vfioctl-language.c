@@ -200,7 +200,7 @@ static void test_programs(void) {
 
         for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
                 g_auto(ProgramResult) english = run_in(NULL, commands[i]);
-                bool is_for_programs = english.output[0] || strstr(commands[i], "--js");
+                bool is_for_programs = english.output[0] || !english.errors[0] || strstr(commands[i], "--js");
 
                 for (unsigned k = 0; k < G_N_ELEMENTS(languages); k++) {
                         g_auto(ProgramResult) result = run_in(languages[k], commands[i]);
@@ -306,7 +306,8 @@ static void test_layout(void) {
                 while (strstr(state + 1, "host"))
                         state = strstr(state + 1, "host");
                 g_autofree char *cells = g_strndup(rows[1], (size_t)(state - rows[1]));
-                g_assert_cmpuint(strlen(cells), >, width_of(cells)); /* it has characters that are not ASCII */
+                if (k > 0) /* the German text is ASCII */
+                        g_assert_cmpuint(strlen(cells), >, width_of(cells));
                 g_assert_cmpuint(width_of(cells), ==, width_of(before));
         }
         fixture_stop(fixture);
