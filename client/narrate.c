@@ -39,6 +39,13 @@ static bool has(json_t *properties, const char *name) {
         return json_object_get(properties, name);
 }
 
+/* Says what a sentence of vfiod says, after these words. */
+static void say_sentence(Sentence *sentence, const char *format, const char *text) {
+        _cleanup_free_ char *translated = language_sentence(text);
+
+        say(sentence, format, translated ?: text);
+}
+
 static const char *or_none(const char *text) {
         return isempty(text) ? _("none") : text;
 }
@@ -221,7 +228,7 @@ static void tell_group(Sentence *sentence, const MirrorChange *change) {
                 say(sentence, "%s",
                                 get_number(after, "RevertAt") > 0 ? _("goes back unless confirmed") : _("no revert"));
         if (has(after, "RevertWaitsFor") && !isempty(get_text(after, "RevertWaitsFor")))
-                say(sentence, _("the revert waits for %s"), get_text(after, "RevertWaitsFor"));
+                say_sentence(sentence, _("the revert waits for %s"), get_text(after, "RevertWaitsFor"));
 }
 
 static void say_step(Sentence *sentence, json_t *job) {
@@ -251,7 +258,7 @@ static void tell_job(Sentence *sentence, const MirrorChange *change) {
         if (has(after, "Step") || has(after, "Steps") || has(after, "Action") || has(after, "Address"))
                 say_step(sentence, job);
         if (!isempty(get_text(after, "WaitsFor")))
-                say(sentence, _("waits for %s"), get_text(after, "WaitsFor"));
+                say_sentence(sentence, _("waits for %s"), get_text(after, "WaitsFor"));
 }
 
 /* The name of the user is known where vfioctl runs. */
@@ -274,7 +281,7 @@ static void tell_lease(Sentence *sentence, const MirrorChange *change) {
         if (has(after, "State"))
                 say(sentence, "%s", get_text(after, "State"));
         if (!isempty(get_text(after, "Holder")))
-                say(sentence, _("held by %s"), get_text(after, "Holder"));
+                say_sentence(sentence, _("held by %s"), get_text(after, "Holder"));
 }
 
 /* The counts of devices are not printed: there is a line for each device that is added or removed. */

@@ -43,16 +43,19 @@ static void print_devices(Output *output, const Rule *rule) {
 }
 
 static int print_text(Invocation *invocation, const Rule *rule, const RuleDetails *details, sd_bus_error *error) {
+        _cleanup_free_ char *reason = language_sentence(strempty(details->reason));
         Output *output = &invocation->output;
         int r = 0;
 
+        if (!reason)
+                return -ENOMEM;
         output_field(output, _("Rule"), "%s", rule->name);
         output_field(output, _("File"), "%s", rule->file);
         output_field(output, _("State"), "%s", strempty(rule->state));
-        if (!isempty(details->reason) && rule->line > 0)
-                output_field(output, _("Reason"), _("line %u: %s"), (unsigned)rule->line, details->reason);
-        else if (!isempty(details->reason))
-                output_field(output, _("Reason"), "%s", details->reason);
+        if (*reason && rule->line > 0)
+                output_field(output, _("Reason"), _("line %u: %s"), (unsigned)rule->line, reason);
+        else if (*reason)
+                output_field(output, _("Reason"), "%s", reason);
         print_devices(output, rule);
         if (rule->devices.count == 0 && streq_ptr(rule->state, "active"))
                 r = print_others(invocation, rule, details->text, _("Devices"), error);

@@ -33,9 +33,11 @@ static void run(const char *const *argv) {
 static void set_up(void) {
         folder = g_dir_make_tmp("language-XXXXXX", NULL);
         g_assert_nonnull(folder);
-        g_autofree char *locale = g_build_filename(folder, "de_DE.UTF-8", NULL);
+        g_autofree char *locale = g_build_filename(folder, "de_DE.UTF-8", NULL),
+                        *latin = g_build_filename(folder, "de_DE.ISO-8859-1", NULL);
 
         run((const char *const[]){"localedef", "--inputfile=de_DE", "--charmap=UTF-8", locale, NULL});
+        run((const char *const[]){"localedef", "--inputfile=de_DE", "--charmap=ISO-8859-1", latin, NULL});
         run((const char *const[]){"python3", "-B", PSEUDO, folder, NULL});
         for (unsigned i = 0; i < 2; i++) {
                 g_autofree char *link = g_build_filename(folder, languages[i], NULL),
@@ -241,10 +243,15 @@ static void test_changes(void) {
 
 /* In a character set other than UTF-8, all is English, and ASCII. */
 static void test_character_set(void) {
-        static const char *const environment[] = {"LC_ALL=C", "LANGUAGE=de", NULL};
-        g_auto(GStrv) argv = vfioctl_argv("bind");
-        g_auto(ProgramResult) result =
-                        program_run((const char *const *)argv, &(ProcessOptions){.environment = environment}, NULL);
+        g_auto(GStrv) environment = environment_for("de"), argv = vfioctl_argv("bind");
+
+        for (char **variable = environment; *variable; variable++)
+                if (g_str_has_prefix(*variable, "LC_ALL=")) {
+                        g_free(*variable);
+                        *variable = g_strdup("LC_ALL=de_DE.ISO-8859-1");
+                }
+        g_auto(ProgramResult) result = program_run((const char *const *)argv,
+                        &(ProcessOptions){.environment = (const char *const *)environment}, NULL);
 
         g_assert_cmpstr(result.errors, ==,
                         "vfioctl: unknown command 'bind': do you mean 'detach'?\nTry 'vfioctl --help'.\n");

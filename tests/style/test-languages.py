@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import unicodedata
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(sys.argv[1]).resolve()
@@ -18,7 +19,10 @@ import update  # noqa: E402
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 LANGUAGES = update.lines_of("LINGUAS")
 
-# The keys of output_field(), which has so many columns for them, are shorter than all other texts: the test of the layout measures them.
+# The columns that output_field() has for keys.
+KEY_WIDTH = 18
+KEY = re.compile(r'\b(?:output_field|print_text|print_strings|print_link|print_count|print_holders)\(output, (?:[^"(),]* \? )?_\("([^"]+)"\)')
+
 DIRECTIVE = re.compile(r"%(?:(\d+)\$)?[-0-9.*#+ ]*(?:<PRI\w+>|(?:hh|h|ll|l|z|j)?([a-zA-Z%]))")
 
 
@@ -56,6 +60,20 @@ def check_parts(text):
         for key, value in entry.items():
             if key.startswith("msgstr") and any(position > n for position in positions(value)):
                 yield f"{entry['msgid']!r}: the translation has more parts: {value!r}"
+
+
+def width(text):
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def check_keys(sources, text):
+    """The keys of "show" and "status" are not too wide."""
+    keys = {key for source in sources for key in KEY.findall(source)}
+    for entry in messages(text):
+        if entry["msgid"] in keys and width(entry["msgstr"]) > KEY_WIDTH:
+            yield f"{entry['msgstr']!r} has more than {KEY_WIDTH} columns"
+    if len(keys) < 40:
+        yield f"only {len(keys)} keys found"
 
 
 def check_policy(text):
@@ -129,18 +147,21 @@ def main():
     policy = (ROOT / "polkit" / "org.vfiod1.policy").read_text(encoding="utf-8")
     journal = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "systemd").glob("*.catalog"))}
     english = journal["vfiod.catalog"]
+    client = [path.read_text() for path in sorted((ROOT / "client").glob("*.c"))]
     sources = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "daemon").rglob("*.[ch]"))}
 
     result = subprocess.run([sys.executable, "-B", str(ROOT / "po" / "update.py"), "--check"], capture_output=True, text=True)
     check("the catalogs are up to date and complete", result.stderr.splitlines() if result.returncode != 0 else [])
     for language in LANGUAGES:
         check(f"{language}: the parts of sentences", check_parts(po[language]))
+        check(f"{language}: the keys", check_keys(client, po[language]))
         check(f"{language}: the catalog of the journal", check_catalog(english, journal.get(f"vfiod.{language}.catalog", "")))
     check("the questions of polkit", check_policy(policy))
     check("journalctl accepts the catalogs", check_journal(journal))
     check("the daemons have no language", check_daemons(sources))
 
     check("refused: a translation with one more part", check_parts('msgid "a %s"\nmsgstr "%2$s"\n'), True)
+    check("refused: a key that is too wide", check_keys(client, 'msgid "Driver"\nmsgstr "驱动驱动驱动驱动驱动"\n'), True)
     check("refused: a question without a language", check_policy(re.sub(r"<message xml:lang.*\n", "", policy, count=1)), True)
     check("refused: a question without its variable", check_policy(policy.replace("um $(devices) zu leihen", "es zu leihen")), True)
     check("refused: an explanation is missing", check_catalog(english, english[: english.rindex("\n-- ")]), True)
