@@ -15,6 +15,9 @@
 /* A part of a sentence can be a sentence, which has parts, too. */
 #define DEPTH_MAX 3
 
+/* A format has at most so many sentences. */
+#define SENTENCES_MAX 6
+
 /* Longer texts are not translated: the search takes longer than in proportion. */
 #define SENTENCE_MAX 4096
 
@@ -35,6 +38,10 @@ typedef struct Writer {
         FILE *stream;
         unsigned effort; /* the steps so far */
 } Writer;
+
+static bool is_exhausted(const Writer *writer) {
+        return writer->effort > EFFORT_MAX;
+}
 
 /* Reads the directive after the '%'. Returns its conversion character, and the rest of the format; 0 for a '%' that is no directive. With
  * a position ("%2$s"), *ret_position is it; else 0. */
@@ -70,6 +77,7 @@ static bool match(Writer *writer, const char *format, const char *text, Match *r
         const char *rest;
         size_t position;
 
+        writer->effort++;
         for (; *format && (*format != '%' || format[1] == '%'); text++) {
                 format += *format == '%';
                 if (*format++ != *text)
@@ -82,7 +90,7 @@ static bool match(Writer *writer, const char *format, const char *text, Match *r
                 return false;
         size_t n = ret->n_parts++;
         for (size_t length = conversion == 's' || conversion == 'c' ? 0 : 1;; length++) {
-                if (++writer->effort > EFFORT_MAX ||
+                if (is_exhausted(writer) ||
                                 (length > 0 && (!text[length - 1] || !is_part_of(conversion, text[length - 1]))))
                         break;
                 ret->parts[n] = (Part){text, length};
@@ -119,7 +127,7 @@ static int write_parts(Writer *writer, const char *format, const Match *parts, i
 
 /* Writes the translation of a text that one format covers. Returns whether there is one, or -ENOMEM. */
 static int write_known(Writer *writer, const char *text, int depth) {
-        for (size_t i = 0; i < ELEMENTSOF(sentence_formats); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(sentence_formats) && !is_exhausted(writer); i++) {
                 Match found = {0};
 
                 if (!match(writer, sentence_formats[i], text, &found))
@@ -141,7 +149,9 @@ static size_t find_end(const char *text, size_t from) {
 /* Translates the first sentences, as many as one format covers. Returns their length with the blank behind them; 0 if no format does; or
  * -ENOMEM. */
 static ssize_t write_first(Writer *writer, char *text, int depth) {
-        for (size_t end = find_end(text, 0); end > 0; end = find_end(text, end)) {
+        size_t end = find_end(text, 0);
+
+        for (size_t n = 0; end > 0 && n < SENTENCES_MAX; n++, end = find_end(text, end)) {
                 text[end] = '\0';
                 int r = write_known(writer, text, depth);
                 text[end] = ' ';
@@ -191,7 +201,7 @@ static int write_translation(Writer *writer, const char *text, size_t length, in
         if (!copy)
                 return -ENOMEM;
         /* Names and numbers have no translation. */
-        if (depth > DEPTH_MAX || length > SENTENCE_MAX || !strchr(copy, ' ')) {
+        if (depth > DEPTH_MAX || length > SENTENCE_MAX || !strchr(copy, ' ') || is_exhausted(writer)) {
                 fputs(copy, writer->stream);
                 return 0;
         }
