@@ -343,9 +343,9 @@ static void test_question(void) {
 
                 g_test_message("%s: %s", cases[i].language, cases[i].keys);
                 Process *client = terminal_start(terminal, (const char *const *)argv, (const char *const *)environment);
-                g_autofree char *question = terminal_expect(terminal, cases[i].question);
+                g_free(terminal_expect(terminal, cases[i].question));
                 terminal_type(terminal, cases[i].keys);
-                g_autofree char *rest = terminal_read_rest(terminal);
+                g_free(terminal_read_rest(terminal));
                 g_assert_cmpint(process_finish(client), ==, cases[i].status);
                 terminal_close(terminal);
                 if (cases[i].status == 0)
