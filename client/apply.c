@@ -3,6 +3,7 @@
 #include "consent.h"
 #include "error-details.h"
 #include "host-file.h"
+#include "language.h"
 #include "line-diff.h"
 #include "present.h"
 #include "proxy-internal.h"
@@ -32,8 +33,9 @@ static int add_own_rule(sd_bus *bus, const Rule *rule, HostFile *file, sd_bus_er
         }
         if (!masked && !off && isempty(details.text))
                 return sd_bus_error_setf(error, "org.vfiod1.Error.Failed",
-                                "vfiod does not show the text of rule %s: it is longer than 8 KiB, or not readable for "
-                                "everybody.",
+                                _("vfiod does not show the text of rule %s: it is longer than 8 KiB, or not readable "
+                                  "for "
+                                  "everybody."),
                                 rule->name);
         if (!masked && !off && (r = rule_text_normalize(details.text, &text)) < 0)
                 return r;
@@ -93,8 +95,9 @@ static int refuse_wrong_rule(const HostFile *file, sd_bus_error *error) {
         for (size_t i = 0; i < file->n_rules; i++)
                 if (file->rules[i].text && isempty(file->rules[i].text))
                         return sd_bus_error_setf(error, "org.vfiod1.Error.Failed",
-                                        "Rule %s has an error: correct or remove it first. 'vfioctl rule check' shows "
-                                        "the error.",
+                                        _("Rule %s has an error: correct or remove it first. 'vfioctl rule check' "
+                                          "shows "
+                                          "the error."),
                                         file->rules[i].name);
         return 0;
 }
@@ -216,16 +219,17 @@ static int compare_numbers(Difference *difference, sd_bus_error *error) {
                         n_matches++;
                         if (entry->count > pf->virtual_functions_max)
                                 return sd_bus_error_setf(error, "org.vfiod1.Error.LimitsExceeded",
-                                                "virtual-functions[%zu]: %s can have %u virtual functions, not %u.", i,
-                                                pf->address, (unsigned)pf->virtual_functions_max,
+                                                _("virtual-functions[%zu]: %s can have %u virtual functions, not %u."),
+                                                i, pf->address, (unsigned)pf->virtual_functions_max,
                                                 (unsigned)entry->count);
                         if (strv_length(pf->virtual_functions) != entry->count)
                                 difference->numbers[difference->n_numbers++] = (NumberChange){pf, entry->count};
                 }
                 if (n_matches == 0)
                         return sd_bus_error_setf(error, "org.vfiod1.Error.NoSuchDevice",
-                                        "virtual-functions[%zu]: no device of this host matches that can have virtual "
-                                        "functions.",
+                                        _("virtual-functions[%zu]: no device of this host matches that can have "
+                                          "virtual "
+                                          "functions."),
                                         i);
         }
         return 0;
@@ -291,7 +295,7 @@ static int change_rules(const Invocation *invocation, const Difference *differen
                 return 0;
         if (difference->n_rules > CHANGES_LIMIT)
                 return sd_bus_error_setf(error, "org.vfiod1.Error.LimitsExceeded",
-                                "%zu rules differ: vfiod changes at most %d at once.", difference->n_rules,
+                                _("%zu rules differ: vfiod changes at most %d at once."), difference->n_rules,
                                 CHANGES_LIMIT);
         if ((r = sd_bus_message_new_method_call(
                              invocation->bus, &call, SERVICE, ROOT, SERVICE ".Manager", "ChangeRules")) < 0 ||
@@ -330,12 +334,12 @@ static void restore_numbers(const Invocation *invocation, const Difference *diff
                 unsigned count = (unsigned)strv_length(pf->virtual_functions);
 
                 if (set_number(invocation, pf->address, count, &error) < 0)
-                        fprintf(remark, "\nvfioctl: %s has %u virtual functions now: it cannot get back to %u: %s",
+                        fprintf(remark, _("\nvfioctl: %s has %u virtual functions now: it cannot get back to %u: %s"),
                                         pf->address, (unsigned)difference->numbers[n].count, count,
                                         strempty(error.message));
                 else
-                        fprintf(remark, "\nvfioctl: %s has %u virtual functions again%s", pf->address, count,
-                                        count > 0 ? ", but they are new: they were removed meanwhile." : ".");
+                        fprintf(remark, _("\nvfioctl: %s has %u virtual functions again%s"), pf->address, count,
+                                        count > 0 ? _(", but they are new: they were removed meanwhile.") : ".");
         }
 }
 
@@ -352,11 +356,10 @@ static const char *describe_rules(const Invocation *invocation, const Difference
                 is_same = is_same && version == rule->version;
         }
         if (!is_known)
-                return "vfioctl: all rules were changed, or none: 'vfioctl apply --check' shows it.";
-        return is_same ? "vfioctl: no rule was changed."
-                       : "vfioctl: the rules are not as before: vfiod or somebody else has changed them. 'vfioctl "
-                         "apply "
-                         "--check' shows what differs.";
+                return _("vfioctl: all rules were changed, or none: 'vfioctl apply --check' shows it.");
+        return is_same ? _("vfioctl: no rule was changed.")
+                       : _("vfioctl: the rules are not as before: vfiod or somebody else has changed them. 'vfioctl "
+                           "apply --check' shows what differs.");
 }
 
 /* The rules come last, because vfiod changes all of them or none. After a failure, the remark tells what was changed. */
@@ -365,7 +368,7 @@ static int make_changes(const Invocation *invocation, const Difference *differen
 
         int r = change_rules(invocation, difference, true, error);
         if (r < 0) {
-                fputs("vfioctl: nothing was changed.", remark);
+                fputs(_("vfioctl: nothing was changed."), remark);
                 return r;
         }
         while (r >= 0 && n < difference->n_numbers) {
@@ -373,7 +376,7 @@ static int make_changes(const Invocation *invocation, const Difference *differen
                 n += r >= 0;
         }
         if (r < 0)
-                fputs("vfioctl: no rule was changed.", remark);
+                fputs(_("vfioctl: no rule was changed."), remark);
         else if ((r = change_rules(invocation, difference, false, error)) < 0)
                 fputs(describe_rules(invocation, difference), remark);
         if (r < 0)
@@ -440,7 +443,7 @@ static bool is_agreed(const Invocation *invocation, const char *text) {
         if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || invocation->output.json)
                 return false;
         terminal_say_lines(text);
-        return consent_ask("Change this?");
+        return consent_ask(_("Change this?"));
 }
 
 static ExitCode apply(Invocation *invocation, Difference *difference) {
@@ -452,17 +455,18 @@ static ExitCode apply(Invocation *invocation, Difference *difference) {
         if ((r = write_difference(difference, &text)) < 0)
                 return report_error(r, NULL);
         if (!differs || invocation->check || invocation->dry_run) {
-                r = report(output, difference, differs, text, differs ? "Nothing was changed." : "Nothing to change.");
+                r = report(output, difference, differs, text,
+                                differs ? _("Nothing was changed.") : _("Nothing to change."));
                 return r < 0 ? report_error(r, NULL) : differs && invocation->check ? EXIT_DIFFERS : EXIT_DONE;
         }
         if (!is_agreed(invocation, text))
                 return report_failure(EXIT_REFUSED, "Failed",
-                                "Nothing was changed. Without a terminal, 'apply' needs --yes; --check shows the "
-                                "differences.");
+                                _("Nothing was changed. Without a terminal, 'apply' needs --yes; --check shows the "
+                                  "differences."));
         ExitCode code = change_host(invocation, difference);
         if (code != EXIT_DONE)
                 return code;
-        r = report(output, difference, true, text, "Changed.");
+        r = report(output, difference, true, text, _("Changed."));
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
 
@@ -474,7 +478,7 @@ ExitCode verb_apply(Invocation *invocation) {
         int r;
 
         if (!path || invocation->files[1])
-                return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "'apply' needs one file; '-' is stdin");
+                return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, _("'apply' needs one file; '-' is stdin"));
         r = rule_text_read(streq(path, "-") ? "/dev/stdin" : path, &text);
         if (r < 0)
                 return report_failure(EXIT_FAILED, "Failed", "%s: %s", path, strerror(-r));

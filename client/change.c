@@ -2,6 +2,7 @@
 /* detach, reattach and reset. */
 #include "consent.h"
 #include "fragment-proxy.h"
+#include "language.h"
 #include "own-command.h"
 #include "present.h"
 #include "proxy.h"
@@ -18,7 +19,7 @@
 static ExitCode report_stale(const Invocation *invocation, const char *verb, int r, const sd_bus_error *error) {
         _cleanup_free_ char *plan = own_command_plan(invocation, verb), *advice = NULL;
 
-        if (!plan || asprintf(&advice, "To make a new plan: %s", plan) < 0)
+        if (!plan || asprintf(&advice, _("To make a new plan: %s"), plan) < 0)
                 advice = NULL;
         return report_error_with(r, error, advice);
 }
@@ -90,7 +91,7 @@ static int print_revert(Output *output, const Group *group, const char *selector
         text = revert_in_words(group, selector);
         if (!text)
                 return -ENOMEM;
-        fprintf(output->stream, "Reverts %s.\n", text);
+        fprintf(output->stream, _("Reverts %s.\n"), text);
         return 0;
 }
 
@@ -117,11 +118,11 @@ static int print_detached(Output *output, const EntryList *changes, const Group 
                 fprintf(output->stream, "%s: %s -> %s\n", changes->items[i].address,
                                 driver_in_words(changes->items[i].before), driver_in_words(changes->items[i].after));
         if (!isempty(group->node))
-                fprintf(output->stream, "Node: %s\n", group->node);
+                fprintf(output->stream, _("Node: %s\n"), group->node);
         else
                 for (size_t i = 0; i < members->count; i++)
                         if (!isempty(members->items[i].node))
-                                fprintf(output->stream, "Node: %s\n", members->items[i].node);
+                                fprintf(output->stream, _("Node: %s\n"), members->items[i].node);
         if (arguments) {
                 line = strv_join(arguments, " ");
                 if (!line)
@@ -129,10 +130,10 @@ static int print_detached(Output *output, const EntryList *changes, const Group 
                 fprintf(output->stream, "QEMU: %s\n", line);
         }
         for (size_t i = 0; i < group->blockers.count; i++)
-                fprintf(output->stream, "Not viable: %s, driver %s: %s\n", group->blockers.items[i].address,
+                fprintf(output->stream, _("Not viable: %s, driver %s: %s\n"), group->blockers.items[i].address,
                                 driver_in_words(group->blockers.items[i].driver), group->blockers.items[i].reason);
         if (rule)
-                fprintf(output->stream, "Rule: %s\n", rule);
+                fprintf(output->stream, _("Rule: %s\n"), rule);
         return print_revert(output, group, selector);
 }
 
@@ -242,6 +243,6 @@ ExitCode verb_reset(Invocation *invocation) {
         if (output->json)
                 r = output_json(output, json_pack("{s:[o]}", "reset", json_text(address)));
         else
-                fprintf(output->stream, "%s was reset\n", address);
+                fprintf(output->stream, _("%s was reset\n"), address);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

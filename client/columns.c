@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "columns.h"
+#include "language.h"
 
 #include "present.h"
 #include "strv.h"
+
+/* " and 3 more", in any language */
+#define MORE_MAX 96
 
 /* What a column needs to know beside the row. */
 typedef struct Look {
@@ -65,7 +69,9 @@ static char *companions_text(const Row *row, const Look *look) {
         if (row->n_companions == 0)
                 return copy("");
         if (row->n_companions > 2)
-                return asprintf(&text, "%zu devices", row->n_companions) < 0 ? NULL : text;
+                return asprintf(&text, ngettext("%zu device", "%zu devices", row->n_companions), row->n_companions) < 0
+                                ? NULL
+                                : text;
         first = strempty(row->companions[0]->address);
         second = row->n_companions == 2 ? strempty(row->companions[1]->address) : "";
         n = asprintf(&text, "%s%s%s", startswith(first, "0000:") ?: first, isempty(second) ? "" : ",",
@@ -75,20 +81,20 @@ static char *companions_text(const Row *row, const Look *look) {
 
 /* What the host uses: the evidence; in a narrow terminal, the name of the guard. */
 static char *use_text(const Row *row, const Look *look) {
-        char more[sizeof(" and 18446744073709551615 more")] = "", *text;
+        char more[MORE_MAX] = "", *text;
         const Finding *use = row->uses[0];
 
         if (row->n_uses > 1 && look->narrow)
                 (void)snprintf(more, sizeof(more), "+");
         else if (row->n_uses > 1)
-                (void)snprintf(more, sizeof(more), " and %zu more", row->n_uses - 1);
+                (void)snprintf(more, sizeof(more), _(" and %zu more"), row->n_uses - 1);
         return asprintf(&text, "%s%s", strempty(look->narrow ? use->guard : use->evidence), more) < 0 ? NULL : text;
 }
 
 /* "lease 3 of alice", "qemu-system-x86 (324)", "qemu-system-x86 (324) and 2 more". */
 static char *holder_text(const Row *row, const Look *look) {
         const Holder *holder = row->n_holders > 0 ? row->holders[0] : NULL;
-        char more[sizeof(" and 18446744073709551615 more")] = "", *text;
+        char more[MORE_MAX] = "", *text;
         size_t n_more = row->n_holders > 0 ? row->n_holders - 1 : 0;
         int n;
 
@@ -97,18 +103,18 @@ static char *holder_text(const Row *row, const Look *look) {
 
                 if (!user)
                         return NULL;
-                return asprintf(&text, "lease %u of %s", row->lease->number, user) < 0 ? NULL : text;
+                return asprintf(&text, _("lease %u of %s"), row->lease->number, user) < 0 ? NULL : text;
         }
         if (!holder)
                 return row->n_uses > 0 ? use_text(row, look) : copy("");
         for (size_t i = 0; i < row->n_holders; i++)
                 n_more += row->holders[i]->more;
         if (n_more > 0)
-                (void)snprintf(more, sizeof(more), " and %zu more", n_more);
+                (void)snprintf(more, sizeof(more), _(" and %zu more"), n_more);
         if (holder->pid == 0) /* vfiod tells nothing else about it */
                 n = asprintf(&text, "%s%s", strempty(holder->command), more);
         else
-                n = asprintf(&text, "%s (%u)%s", isempty(holder->command) ? "process" : holder->command, holder->pid,
+                n = asprintf(&text, "%s (%u)%s", isempty(holder->command) ? _("process") : holder->command, holder->pid,
                                 more);
         return n < 0 ? NULL : text;
 }
@@ -150,21 +156,21 @@ static char *rule_text(const Row *row, const Look *look) {
 }
 
 static const ListColumn all[] = {
-                {"ADDRESS", "address", address_text, 0, false},
-                {"AVAILABILITY", "whether it can be given to a virtual machine", availability_text, 0, true},
-                {"STATE", "state of the device", state_text, 0, true},
-                {"GROUP", "number of the IOMMU group", group_text, SCOLS_FL_RIGHT, false},
-                {"DRIVER", "driver that is bound now", driver_text, 0, false},
-                {"NAMES", "network interfaces and disks", names_text, 0, false},
-                {"WITH", "other devices of the group, which go along", companions_text, 0, false},
-                {"HOLDER", "lease, process that has it open, or what the host uses", holder_text, 0, false},
-                {"RULE", "rule that detaches it", rule_text, 0, false},
-                {"CATEGORY", "what it is, in one word", category_text, 0, false},
-                {"CLASS", "what it is, in words of the hardware database", class_text, 0, false},
-                {"ID", "vendor and device id", id_text, 0, false},
-                {"VENDOR", "name of the vendor", vendor_text, 0, false},
-                {"MODEL", "name of the model", model_text, 0, false},
-                {"DEVICE", "vendor and model; in a narrow terminal, only the model", device_text, 0, false},
+                {"ADDRESS", N_("address"), address_text, 0, false},
+                {"AVAILABILITY", N_("whether it can be given to a virtual machine"), availability_text, 0, true},
+                {"STATE", N_("state of the device"), state_text, 0, true},
+                {"GROUP", N_("number of the IOMMU group"), group_text, SCOLS_FL_RIGHT, false},
+                {"DRIVER", N_("driver that is bound now"), driver_text, 0, false},
+                {"NAMES", N_("network interfaces and disks"), names_text, 0, false},
+                {"WITH", N_("other devices of the group, which go along"), companions_text, 0, false},
+                {"HOLDER", N_("lease, process that has it open, or what the host uses"), holder_text, 0, false},
+                {"RULE", N_("rule that detaches it"), rule_text, 0, false},
+                {"CATEGORY", N_("what it is, in one word"), category_text, 0, false},
+                {"CLASS", N_("what it is, in words of the hardware database"), class_text, 0, false},
+                {"ID", N_("vendor and device id"), id_text, 0, false},
+                {"VENDOR", N_("name of the vendor"), vendor_text, 0, false},
+                {"MODEL", N_("name of the model"), model_text, 0, false},
+                {"DEVICE", N_("vendor and model; in a narrow terminal, only the model"), device_text, 0, false},
 };
 static_assert(ELEMENTSOF(all) <= COLUMNS_MAX, "a choice has room for all columns");
 
@@ -180,7 +186,7 @@ static size_t find_column(const char *name, size_t length) {
 
 static ExitCode refuse_column(const char *name, size_t length) {
         return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS,
-                        "there is no column '%.*s': see 'vfioctl list -o help'", (int)length, name);
+                        _("there is no column '%.*s': see 'vfioctl list -o help'"), (int)length, name);
 }
 
 static ExitCode add_columns(const char *text, ColumnChoice *choice) {
@@ -353,7 +359,7 @@ int columns_print(Output *output, const ColumnChoice *choice, const Overview *ov
 
 int columns_print_help(Output *output) {
         for (size_t i = 0; i < ELEMENTSOF(all); i++)
-                fprintf(output->stream, "%-13s %s\n", all[i].name, all[i].summary);
+                fprintf(output->stream, "%-13s %s\n", all[i].name, gettext(all[i].summary));
         return 0;
 }
 
@@ -362,5 +368,5 @@ const char *columns_name(size_t i) {
 }
 
 const char *columns_summary(size_t i) {
-        return i < ELEMENTSOF(all) ? all[i].summary : NULL;
+        return i < ELEMENTSOF(all) ? gettext(all[i].summary) : NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "complete.h"
+#include "language.h"
 
 #include "columns.h"
 #include "connect.h"
@@ -150,7 +151,7 @@ static void offer_drivers(Line *line) {
                 offer(line, "vfio-pci", NULL);
                 return;
         }
-        offer(line, "none", "without a driver");
+        offer(line, "none", _("without a driver"));
         if (!is_connected(line) || proxy_list_devices(line->bus, &devices, NULL) < 0)
                 return;
         for (size_t i = 0; i < devices.count; i++) {
@@ -198,7 +199,7 @@ static void offer_values(Line *line, int letter, const char *value) {
                 for (size_t i = 0; !is_groups(line) && columns_name(i); i++)
                         offer(line, columns_name(i), columns_summary(i));
                 if (letter == OPTION_OUTPUT)
-                        offer(line, "help", "print all columns");
+                        offer(line, "help", _("print all columns"));
                 break;
         case OPTION_DRIVER:
                 offer_drivers(line);
@@ -247,7 +248,7 @@ static void offer_verbs(const Line *line) {
                 if (line->first || (verb->foreign && isempty(line->typed)))
                         continue;
                 if (!blank)
-                        offer(line, verb->name, verb->summary);
+                        offer(line, verb->name, gettext(verb->summary));
                 else if (!before || strncmp(before, verb->name, (size_t)(blank - verb->name)) != 0) {
                         _cleanup_free_ char *word = strndup(verb->name, (size_t)(blank - verb->name));
 
@@ -256,7 +257,7 @@ static void offer_verbs(const Line *line) {
                 }
         }
         if (!line->first)
-                offer(line, "help", "Print the help of a command");
+                offer(line, "help", _("Print the help of a command"));
 }
 
 static void offer_operands(Line *line) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "consent.h"
+#include "language.h"
 
 #include "present.h"
 #include "proxy.h"
@@ -14,18 +15,29 @@ bool consent_is_possible(const Invocation *invocation, const sd_bus_error *error
         return (interactive || invocation->yes) && sd_bus_error_has_name(error, ERROR_GROUP_NEEDS_CONSENT);
 }
 
+/* Whether the answer is this word, or its first character. The English words are always taken, which cannot be taken for others: no other
+ * language calls yes "n". */
+static bool is_word(const char *answer, const char *word) {
+        size_t n = 1;
+
+        while (((unsigned char)word[n] & 0xc0) == 0x80)
+                n++;
+        return strcasecmp(answer, word) == 0 || (strlen(answer) == n && strncasecmp(answer, word, n) == 0);
+}
+
 bool consent_ask(const char *question) {
         _cleanup_free_ char *answer = NULL;
         size_t size = 0;
 
-        fprintf(stderr, "%s [y/N] ", question);
+        /* TRANSLATORS: the first letters of your words for yes and no */
+        fprintf(stderr, "%s %s ", question, _("[y/N]"));
         while (getline(&answer, &size, stdin) >= 0) {
                 answer[strcspn(answer, "\r\n")] = '\0';
-                if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
+                if (is_word(answer, "yes") || is_word(answer, _("yes")))
                         return true;
-                if (isempty(answer) || strcasecmp(answer, "n") == 0 || strcasecmp(answer, "no") == 0)
+                if (isempty(answer) || is_word(answer, "no") || is_word(answer, _("no")))
                         return false;
-                fprintf(stderr, "Answer y for yes, or n for no: [y/N] ");
+                fprintf(stderr, _("Answer y for yes, or n for no: %s "), _("[y/N]"));
         }
         fputc('\n', stderr);
         return false;
@@ -65,7 +77,7 @@ static int tell(const Device *selected, const DeviceList *members) {
 
         if (!name)
                 return -ENOMEM;
-        terminal_say("A virtual machine can use IOMMU group %i only as a whole. Beside %s, the host would lose:",
+        terminal_say(_("A virtual machine can use IOMMU group %i only as a whole. Beside %s, the host would lose:"),
                         selected->group, name);
         for (size_t i = 0; i < members->count; i++) {
                 const Device *device = &members->items[i];
@@ -74,7 +86,7 @@ static int tell(const Device *selected, const DeviceList *members) {
                 if (!other || !description)
                         return -ENOMEM;
                 if (is_companion(device, selected))
-                        terminal_say("  %s, driver %s: %s", other, driver_in_words(device->driver), description);
+                        terminal_say(_("  %s, driver %s: %s"), other, driver_in_words(device->driver), description);
         }
         return 0;
 }
@@ -84,7 +96,7 @@ ExitCode consent_get(Invocation *invocation) {
         _cleanup_(device_list_clear) DeviceList members = {0};
         _cleanup_(strv_freep) char **companions = NULL;
         _cleanup_(device_clear) Device selected = {0};
-        char question[64];
+        _cleanup_free_ char *question = NULL;
         int r;
 
         r = get_members(invocation, &selected, &members, &error);
@@ -95,9 +107,13 @@ ExitCode consent_get(Invocation *invocation) {
                 r = tell(&selected, &members);
         if (r < 0)
                 return report_error(r, &error);
-        (void)snprintf(question, sizeof(question), "Detach all %zu devices?", strv_length(companions) + 1);
+        size_t n = strv_length(companions) + 1;
+        if (asprintf(&question, ngettext("Detach all %zu device?", "Detach all %zu devices?", n), n) < 0) {
+                question = NULL;
+                return report_error(-ENOMEM, NULL);
+        }
         if (!invocation->yes && !consent_ask(question))
-                return report_failure(EXIT_REFUSED, ERROR_GROUP_NEEDS_CONSENT, "nothing was detached");
+                return report_failure(EXIT_REFUSED, ERROR_GROUP_NEEDS_CONSENT, _("nothing was detached"));
         strv_free(invocation->options.companions);
         invocation->options.companions = TAKE_PTR(companions);
         return EXIT_DONE;

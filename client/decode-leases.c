@@ -16,7 +16,7 @@ static const Field lease_columns[] = {
 static const Field lease_details[] = {
                 FIELD(Lease, "Nodes", "as", nodes),
                 FIELD(Lease, "Descriptors", "b", descriptors),
-                FIELD(Lease, "Holder", "s", holder),
+                SENTENCE_FIELD(Lease, "Holder", "s", holder),
 };
 
 static const Field grant_details[] = {
@@ -24,7 +24,7 @@ static const Field grant_details[] = {
                 FIELD(Grant, "group", "i", group),
                 FIELD(Grant, "addresses", "as", devices),
                 FIELD(Grant, "nodes", "as", nodes),
-                FIELD(Grant, "warnings", "as", warnings),
+                SENTENCE_FIELD(Grant, "warnings", "as", warnings),
                 FIELD(Grant, "socket", "s", socket),
                 FIELD(Grant, "detaches", "b", detaches),
 };

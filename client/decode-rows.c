@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "decode-rows.h"
 
+#include "language.h"
 #include "strv.h"
 
 #include "daemon/base/text.h"
@@ -32,13 +33,31 @@ int decode_string(sd_bus_message *m, char type, char **target) {
         return 0;
 }
 
-static int read_strings(sd_bus_message *m, char ***target) {
+/* Replaces the sentence by its translation. */
+static int translate(char **text) {
+        char *translated = language_sentence(*text);
+
+        if (!translated)
+                return -ENOMEM;
+        free(*text);
+        *text = translated;
+        return 0;
+}
+
+int decode_sentence(sd_bus_message *m, char **target) {
+        int r = decode_string(m, 's', target);
+
+        return r < 0 ? r : translate(target);
+}
+
+static int read_strings(sd_bus_message *m, bool are_sentences, char ***target) {
         _cleanup_(strv_freep) char **list = NULL;
         int r;
 
         r = sd_bus_message_read_strv(m, &list);
         for (char **text = list; r >= 0 && text && *text; text++)
-                r = text_escape_message(text);
+                if ((r = text_escape_message(text)) >= 0 && are_sentences)
+                        r = translate(text);
         if (r < 0)
                 return r;
         strv_free(*target);
@@ -81,13 +100,13 @@ static int read_field(sd_bus_message *m, const Field *field, void *object) {
         void *target = (char *)object + field->offset;
 
         if (is_text(field))
-                return decode_string(m, field->signature[0], target);
+                return field->is_sentence ? decode_sentence(m, target) : decode_string(m, field->signature[0], target);
         if (streq(field->signature, "b"))
                 return decode_bool(m, target);
         if (is_number(field))
                 return sd_bus_message_read_basic(m, field->signature[0], target);
         if (streq(field->signature, "as") || streq(field->signature, "ao"))
-                return read_strings(m, target);
+                return read_strings(m, field->is_sentence, target);
         if (streq(field->signature, "a(sssa{sv})"))
                 return decode_entries(m, target);
         if (streq(field->signature, "a(isa{sv})"))
@@ -206,7 +225,7 @@ int decode_rows(sd_bus_message *m, const RowType *type, void **items, size_t *co
 static const Field entry_columns[] = {
                 COLUMN(Entry, "s", address),
                 COLUMN(Entry, "s", driver),
-                COLUMN(Entry, "s", reason),
+                SENTENCE_COLUMN(Entry, reason),
 };
 
 static const Field entry_details[] = {
@@ -243,7 +262,7 @@ DEFINE_LIST_DECODER(decode_group_uses, GroupUseList, group_use_list_clear, group
 static const Field finding_columns[] = {
                 COLUMN(Finding, "s", guard),
                 COLUMN(Finding, "s", address),
-                COLUMN(Finding, "s", evidence),
+                SENTENCE_COLUMN(Finding, evidence),
                 COLUMN(Finding, "b", overridden),
 };
 
@@ -257,7 +276,7 @@ static const Field finding_details[] = {
                 FIELD(Finding, "Unit", "s", unit),
                 FIELD(Finding, "Lease", "u", lease),
                 FIELD(Finding, "User", "u", user),
-                FIELD(Finding, "Cure", "s", cure),
+                SENTENCE_FIELD(Finding, "Cure", "s", cure),
 };
 
 const RowType finding_rows = {

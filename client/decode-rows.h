@@ -14,11 +14,15 @@ typedef struct Field {
         const char *name; /* name of the property; NULL for a column of a row */
         const char *signature;
         size_t offset;
+        bool is_sentence; /* a string, or strings, for people: it is translated (language.h) */
 } Field;
 
 #define FIELD(type, name, signature, member) \
         { name, signature, offsetof(type, member) }
 #define COLUMN(type, signature, member) FIELD(type, NULL, signature, member)
+#define SENTENCE_FIELD(type, name, signature, member) \
+        { name, signature, offsetof(type, member), true }
+#define SENTENCE_COLUMN(type, member) SENTENCE_FIELD(type, NULL, "s", member)
 
 /* One row of an array of structs. Every row ends in a{sv}, so that a later vfiod can add to it. */
 typedef struct RowType {
@@ -31,6 +35,10 @@ typedef struct RowType {
 } RowType;
 
 int decode_string(sd_bus_message *m, char type, char **target);
+
+/* The same for a sentence, which is translated. */
+int decode_sentence(sd_bus_message *m, char **target);
+
 int decode_bool(sd_bus_message *m, bool *target);
 
 /* Reads an a{sv} into the members of the object that the fields name. Skips keys that are not among the fields. */

@@ -13,7 +13,7 @@ static const Field rule_columns[] = {
 static const Field rule_fields[] = {
                 FIELD(Rule, "Enabled", "b", enabled),
                 FIELD(Rule, "Writable", "b", writable),
-                FIELD(Rule, "Fault", "s", fault),
+                SENTENCE_FIELD(Rule, "Fault", "s", fault),
                 FIELD(Rule, "Line", "u", line),
 };
 

@@ -54,7 +54,7 @@ static const Field group_fields[] = {
                 FIELD(Group, "Devices", "ao", devices),
                 FIELD(Group, "Node", "s", node),
                 FIELD(Group, "RevertAt", "t", revert_at_us),
-                FIELD(Group, "RevertWaitsFor", "s", revert_waits_for),
+                SENTENCE_FIELD(Group, "RevertWaitsFor", "s", revert_waits_for),
 };
 
 static const Field job_fields[] = {
@@ -68,12 +68,12 @@ static const Field job_fields[] = {
                 FIELD(Job, "Steps", "u", steps),
                 FIELD(Job, "Action", "s", action),
                 FIELD(Job, "Address", "s", address),
-                FIELD(Job, "WaitsFor", "s", waits_for),
+                SENTENCE_FIELD(Job, "WaitsFor", "s", waits_for),
                 FIELD(Job, "Caller", "a{sv}", caller),
                 FIELD(Job, "Started", "t", started_us),
                 FIELD(Job, "Ended", "t", ended_us),
                 FIELD(Job, "Error", "s", error),
-                FIELD(Job, "Message", "s", message),
+                SENTENCE_FIELD(Job, "Message", "s", message),
                 FIELD(Job, "Device", "s", refusal.device),
                 FIELD(Job, "Findings", "a(sssba{sv})", refusal.findings),
                 FIELD(Job, "More", "u", refusal.more),
@@ -81,14 +81,14 @@ static const Field job_fields[] = {
                 FIELD(Job, "Companions", "as", refusal.companions),
                 FIELD(Job, "Override", "as", refusal.guards),
                 FIELD(Job, "Pid", "u", refusal.pid),
-                FIELD(Job, "Cure", "s", refusal.cure),
+                SENTENCE_FIELD(Job, "Cure", "s", refusal.cure),
 };
 
 static const Field status_fields[] = {
                 FIELD(Status, "Version", "s", version),
                 FIELD(Status, "Iommu", "s", iommu),
-                FIELD(Status, "IommuReason", "s", iommu_reason),
-                FIELD(Status, "IommuWarning", "s", iommu_warning),
+                SENTENCE_FIELD(Status, "IommuReason", "s", iommu_reason),
+                SENTENCE_FIELD(Status, "IommuWarning", "s", iommu_warning),
                 FIELD(Status, "DeviceCount", "u", device_count),
                 FIELD(Status, "GroupCount", "u", group_count),
                 FIELD(Status, "DetachedCount", "u", detached_count),
@@ -97,7 +97,7 @@ static const Field status_fields[] = {
 };
 
 static const Field plan_details[] = {
-                FIELD(Plan, "warnings", "as", warnings),
+                SENTENCE_FIELD(Plan, "warnings", "as", warnings),
                 FIELD(Plan, "Groups", "a(isa{sv})", groups),
 };
 
@@ -125,7 +125,7 @@ static const Field group_columns[] = {
 static const Field step_columns[] = {
                 COLUMN(Step, "s", action),
                 COLUMN(Step, "s", address),
-                COLUMN(Step, "s", reason),
+                SENTENCE_COLUMN(Step, reason),
 };
 
 static const Field job_columns[] = {
@@ -139,7 +139,7 @@ static const Field job_columns[] = {
                 COLUMN(Job, "u", steps),
                 COLUMN(Job, "s", action),
                 COLUMN(Job, "s", address),
-                COLUMN(Job, "s", waits_for),
+                SENTENCE_COLUMN(Job, waits_for),
                 COLUMN(Job, "a{sv}", caller),
                 COLUMN(Job, "t", started_us),
 };
@@ -212,7 +212,7 @@ static const Field refusal_fields[] = {
                 FIELD(Refusal, "Companions", "as", companions),
                 FIELD(Refusal, "Override", "as", guards),
                 FIELD(Refusal, "Pid", "u", pid),
-                FIELD(Refusal, "Cure", "s", cure),
+                SENTENCE_FIELD(Refusal, "Cure", "s", cure),
                 FIELD(Refusal, "Rule", "s", rule),
 };
 

@@ -25,8 +25,7 @@ static int read_check(sd_bus_message *m, Check *check) {
         int r;
 
         if ((r = decode_string(m, 's', &check->code)) < 0 || (r = decode_string(m, 's', &check->severity)) < 0 ||
-                        (r = decode_string(m, 's', &check->finding)) < 0 ||
-                        (r = decode_string(m, 's', &check->cure)) < 0)
+                        (r = decode_sentence(m, &check->finding)) < 0 || (r = decode_sentence(m, &check->cure)) < 0)
                 return r;
         return json_value_read(m, &check->details);
 }

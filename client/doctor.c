@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* doctor: what keeps virtual machines from using devices, and what to do about it. */
 #include "doctor-proxy.h"
+#include "language.h"
 #include "present.h"
 #include "terminal.h"
 #include "verbs.h"
@@ -17,13 +18,13 @@
 static const struct {
         const char *area, *heading;
 } headings[] = {
-                {"firmware", "Firmware"},
-                {"boot", "Boot"},
-                {"kernel", "Kernel"},
+                {"firmware", N_("Firmware")},
+                {"boot", N_("Boot")},
+                {"kernel", N_("Kernel")},
                 {"vfio", "vfio"},
-                {"programs", "Other programs"},
-                {"machine", "Virtual machines"},
-                {"device", "Device"},
+                {"programs", N_("Other programs")},
+                {"machine", N_("Virtual machines")},
+                {"device", N_("Device")},
 };
 
 /* Unknown severities, of a later vfiod, count as information. */
@@ -59,12 +60,11 @@ static bool is_command(const char *cure) {
 
 /* Prints the text in lines, all but the first with an indent. */
 static int print_wrapped(FILE *stream, const char *text, size_t indent, size_t width) {
-        _cleanup_free_ char *copy = strdup(text);
+        _cleanup_free_ char *copy = wrap_words(text, width > indent ? width - indent : 1);
         char *state;
 
         if (!copy)
                 return -ENOMEM;
-        wrap_words(copy, width > indent ? width - indent : 1);
         for (char *line = strtok_r(copy, "\n", &state), *first = line; line; line = strtok_r(NULL, "\n", &state))
                 fprintf(stream, "%*s%s\n", line == first ? 0 : (int)indent, "", line);
         return 0;
@@ -89,8 +89,15 @@ static const char *area_of(const Check *check) {
 
         for (size_t i = 0; i < ELEMENTSOF(headings); i++)
                 if (streq(headings[i].area, area))
-                        return headings[i].heading;
-        return "Others";
+                        return gettext(headings[i].heading);
+        return _("Others");
+}
+
+static void print_counts(FILE *stream, size_t n_errors, size_t n_warnings) {
+        fputc('\n', stream);
+        fprintf(stream, ngettext("%zu error, ", "%zu errors, ", n_errors), n_errors);
+        fprintf(stream, ngettext("%zu warning.", "%zu warnings.", n_warnings), n_warnings);
+        fputc('\n', stream);
 }
 
 static void print_summary(Output *output, const CheckList *list) {
@@ -101,10 +108,9 @@ static void print_summary(Output *output, const CheckList *list) {
                 n_warnings += rank(&list->items[i]) == 2;
         }
         if (n_errors + n_warnings == 0)
-                fputs("\nNothing is wrong.\n", output->stream);
+                fprintf(output->stream, "\n%s\n", _("Nothing is wrong."));
         else
-                fprintf(output->stream, "\n%zu error%s, %zu warning%s.\n", n_errors, n_errors == 1 ? "" : "s",
-                                n_warnings, n_warnings == 1 ? "" : "s");
+                print_counts(output->stream, n_errors, n_warnings);
 }
 
 /* The checks come in the order of the areas. */

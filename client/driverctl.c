@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "driverctl.h"
+#include "language.h"
 
 #include "daemon/base/util.h"
 #include "daemon/kernel/pci-address.h"
@@ -37,18 +38,18 @@ static int read_driver(int folder_fd, DriverctlEntry *entry) {
         _cleanup_close_ int fd =
                         openat(folder_fd, entry->file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 || fstat(fd, &status) < 0)
-                return skip(entry, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+                return skip(entry, errno == ELOOP ? _("it is a symbolic link") : strerror(errno));
         if (!S_ISREG(status.st_mode))
-                return skip(entry, "it is no regular file");
+                return skip(entry, _("it is no regular file"));
         ssize_t n = read(fd, text, CONTENT_MAX);
         if (n < 0)
                 return skip(entry, strerror(errno));
         text[n] = '\0';
         if (n == CONTENT_MAX || strlen(text) != (size_t)n)
-                return skip(entry, "it is damaged: driverctl writes the name of a driver and nothing else");
+                return skip(entry, _("it is damaged: driverctl writes the name of a driver and nothing else"));
         size_t length = strcspn(text, " \t\n");
         if (length == 0 || text[length + strspn(text + length, " \t\n")] != '\0')
-                return skip(entry, length == 0 ? "it is empty" : "it is damaged: it has more than one word");
+                return skip(entry, length == 0 ? _("it is empty") : _("it is damaged: it has more than one word"));
         text[length] = '\0';
         entry->driver = strdup(text);
         return entry->driver ? 1 : -ENOMEM;
@@ -69,14 +70,14 @@ static int examine(int folder_fd, DriverctlEntry *entry) {
         if (pci_address_parse(text, &address) < 0)
                 return skip(entry,
                                 dash && !startswith(entry->file, "pci-")
-                                                ? "it is for a device of another bus: vfiod has PCI devices only"
-                                                : "its name has no address of a PCI device");
+                                                ? _("it is for a device of another bus: vfiod has PCI devices only")
+                                                : _("its name has no address of a PCI device"));
         int r = read_driver(folder_fd, entry);
         if (r <= 0)
                 return r;
         if (!is_for_guests(entry->driver)) {
                 (void)snprintf(reason, sizeof(reason),
-                                "it is for the driver %s, which is not for virtual machines: leave it to driverctl",
+                                _("it is for the driver %s, which is not for virtual machines: leave it to driverctl"),
                                 entry->driver);
                 return skip(entry, reason);
         }

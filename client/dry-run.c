@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dry-run.h"
+#include "language.h"
 
 #include "dry-run-proxy.h"
 #include "lease-check.h"
@@ -35,7 +36,7 @@ static ExitCode would(Invocation *invocation, const char *format, ...) {
         if (output->json)
                 r = output_json(output, json_pack("{s:b, s:o}", "would_go", 1, "would", json_text(text)));
         else if (!output->quiet)
-                fprintf(output->stream, "Would %s.\n", text);
+                fprintf(output->stream, _("Would %s.\n"), text);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
 
@@ -64,16 +65,16 @@ ExitCode dry_run_confirm(Invocation *invocation) {
                 return report_error(r, &error);
         if (!numbers)
                 return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoRevert",
-                                "there is nothing to confirm: no revert is pending");
+                                _("there is nothing to confirm: no revert is pending"));
         list = strv_join(numbers, ", ");
-        return list ? would(invocation, "keep group %s detached", list) : report_error(-ENOMEM, NULL);
+        return list ? would(invocation, _("keep group %s detached"), list) : report_error(-ENOMEM, NULL);
 }
 
 /* What the new virtual functions would be. */
 static const char *describe_fate(const CallOptions *options) {
-        return options->detach                ? ", detached from the host"
-                        : options->driverless ? ", without a driver"
-                                              : ", with the drivers of the host";
+        return options->detach                ? _(", detached from the host")
+                        : options->driverless ? _(", without a driver")
+                                              : _(", with the drivers of the host");
 }
 
 ExitCode dry_run_vfs(Invocation *invocation) {
@@ -91,14 +92,14 @@ ExitCode dry_run_vfs(Invocation *invocation) {
         const char *address = strempty(pf.address);
         size_t n_before = strv_length(pf.virtual_functions);
         if (n == n_before && n_remaining == n)
-                return would(invocation, "change nothing: %s has %zu virtual functions, and they are as wanted",
+                return would(invocation, _("change nothing: %s has %zu virtual functions, and they are as wanted"),
                                 address, n_before);
         if (n_before == 0)
-                return would(invocation, "create %" PRIu32 " virtual functions of %s%s", n, address,
+                return would(invocation, _("create %" PRIu32 " virtual functions of %s%s"), n, address,
                                 describe_fate(options));
         if (n == 0)
-                return would(invocation, "remove the %zu virtual functions of %s", n_before, address);
-        return would(invocation, "remove the %zu virtual functions of %s, and create %" PRIu32 "%s", n_before, address,
+                return would(invocation, _("remove the %zu virtual functions of %s"), n_before, address);
+        return would(invocation, _("remove the %zu virtual functions of %s, and create %" PRIu32 "%s"), n_before, address,
                         n, describe_fate(options));
 }
 
@@ -113,8 +114,8 @@ ExitCode dry_run_lease(Invocation *invocation) {
         int r = proxy_try_lease(invocation->bus, invocation->selector, &invocation->options, &detaches, &error);
         if (r < 0)
                 return report_error(r, &error);
-        return detaches ? would(invocation, "detach the group of %s, and give you a lease of it", invocation->selector)
-                        : would(invocation, "give you a lease of %s, which is detached", invocation->selector);
+        return detaches ? would(invocation, _("detach the group of %s, and give you a lease of it"), invocation->selector)
+                        : would(invocation, _("give you a lease of %s, which is detached"), invocation->selector);
 }
 
 ExitCode dry_run_release(Invocation *invocation) {
@@ -135,11 +136,11 @@ ExitCode dry_run_release(Invocation *invocation) {
                 _cleanup_free_ char *devices = strv_join(lease->devices, " "), *user = user_in_words(lease->uid);
 
                 if (number > 0 ? lease->number == number : lease->group == group.number)
-                        return would(invocation, "end lease %" PRIu32 " of %s by user %s", lease->number,
+                        return would(invocation, _("end lease %" PRIu32 " of %s by user %s"), lease->number,
                                         strempty(devices), strempty(user));
         }
         return report_failure(
-                        EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, "there is no such lease: see 'vfioctl leases'");
+                        EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, _("there is no such lease: see 'vfioctl leases'"));
 }
 
 ExitCode dry_run_cancel(Invocation *invocation) {
@@ -154,10 +155,10 @@ ExitCode dry_run_cancel(Invocation *invocation) {
                 _cleanup_free_ char *devices = strv_join(job->devices, " ");
 
                 if (job->number == invocation->job)
-                        return would(invocation, "cancel job %" PRIu32 " (%s of %s) and undo its changes", job->number,
-                                        strempty(job->kind), strempty(devices));
+                        return would(invocation, _("cancel job %" PRIu32 " (%s of %s) and undo its changes"),
+                                        job->number, strempty(job->kind), strempty(devices));
         }
-        return report_failure(EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, "there is no such job: see 'vfioctl jobs'");
+        return report_failure(EXIT_NO_SUCH, SD_BUS_ERROR_UNKNOWN_OBJECT, _("there is no such job: see 'vfioctl jobs'"));
 }
 
 ExitCode dry_run_rule_add(Invocation *invocation) {
@@ -171,7 +172,7 @@ ExitCode dry_run_rule_add(Invocation *invocation) {
         /* Nothing is overridden, so nobody needs an authorization for it. */
         options.overrides = NULL;
         int r = proxy_add_rule(invocation->bus, invocation->selector, &options, &name, &file, &error);
-        return r < 0 ? report_error(r, &error) : would(invocation, "write the rule %s into %s", name, file);
+        return r < 0 ? report_error(r, &error) : would(invocation, _("write the rule %s into %s"), name, file);
 }
 
 static ExitCode would_enable(Invocation *invocation, bool enable) {
@@ -183,11 +184,11 @@ static ExitCode would_enable(Invocation *invocation, bool enable) {
                 return report_error(r, &error);
         for (size_t i = 0; i < rules.count; i++)
                 if (streq_ptr(rules.items[i].name, invocation->rule))
-                        return enable ? would(invocation, "enable the rule %s", invocation->rule)
-                                      : would(invocation, "disable the rule %s; its devices stay as they are",
+                        return enable ? would(invocation, _("enable the rule %s"), invocation->rule)
+                                      : would(invocation, _("disable the rule %s; its devices stay as they are"),
                                                         invocation->rule);
-        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule", "there is no rule '%s': see 'vfioctl rule list'",
-                        invocation->rule);
+        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule",
+                        _("there is no rule '%s': see 'vfioctl rule list'"), invocation->rule);
 }
 
 ExitCode dry_run_rule_enable(Invocation *invocation) {
@@ -212,9 +213,9 @@ ExitCode dry_run_rule_remove(Invocation *invocation) {
                         continue;
                 if (startswith(strempty(rule->file), "/usr/") || startswith(strempty(rule->file), "/run/"))
                         return report_failure(EXIT_REFUSED, ERROR_PREFIX "RuleReadOnly",
-                                        "%s is not in /etc: it can only be masked", rule->file);
-                return would(invocation, "remove %s; its devices stay as they are", rule->file);
+                                        _("%s is not in /etc: it can only be masked"), rule->file);
+                return would(invocation, _("remove %s; its devices stay as they are"), rule->file);
         }
-        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule", "there is no rule '%s': see 'vfioctl rule list'",
-                        invocation->rule);
+        return report_failure(EXIT_NO_SUCH, ERROR_PREFIX "NoSuchRule",
+                        _("there is no rule '%s': see 'vfioctl rule list'"), invocation->rule);
 }

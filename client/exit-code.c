@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "exit-code.h"
+#include "language.h"
 
 #include "error-details.h"
 #include "terminal.h"
@@ -12,17 +13,18 @@
 #define ERROR_STUCK ERROR_PREFIX "Stuck"
 
 static const char *const meanings[] = {
-                [EXIT_DONE] = "done",
-                [EXIT_FAILED] = "failed or cancelled",
-                [EXIT_USAGE] = "wrong usage",
-                [EXIT_NO_SUCH] = "no such device, group, job, lease or rule; nothing to confirm",
-                [EXIT_NOT_AUTHORIZED] = "not authorized",
-                [EXIT_REFUSED] = ("refused, nothing was changed (in use, leased, consent needed, stale plan, busy, not "
-                                  "viable, foreign, bridge, no IOMMU, limit of locked memory)"),
-                [EXIT_TIMED_OUT] = "timed out or stuck",
-                [EXIT_NO_RULE] = "detach --persistent: detached, but the rule was not written",
-                [EXIT_UNSOUND] = "doctor: there is an error",
-                [EXIT_DIFFERS] = "apply --check: something would be changed",
+                [EXIT_DONE] = N_("done"),
+                [EXIT_FAILED] = N_("failed or cancelled"),
+                [EXIT_USAGE] = N_("wrong usage"),
+                [EXIT_NO_SUCH] = N_("no such device, group, job, lease or rule; nothing to confirm"),
+                [EXIT_NOT_AUTHORIZED] = N_("not authorized"),
+                [EXIT_REFUSED] = N_(
+                                "refused, nothing was changed (in use, leased, consent needed, stale plan, busy, not "
+                                "viable, foreign, bridge, no IOMMU, limit of locked memory)"),
+                [EXIT_TIMED_OUT] = N_("timed out or stuck"),
+                [EXIT_NO_RULE] = N_("detach --persistent: detached, but the rule was not written"),
+                [EXIT_UNSOUND] = N_("doctor: there is an error"),
+                [EXIT_DIFFERS] = N_("apply --check: something would be changed"),
 };
 
 /* Errors that are not listed here mean EXIT_FAILED. A name that ends in '*' stands for all names with this
@@ -191,7 +193,7 @@ ExitCode report_failure(ExitCode code, const char *name, const char *format, ...
         if (asprintf(&full_name, "%s%s", strchr(name, '.') ? "" : ERROR_PREFIX, name) < 0)
                 full_name = NULL;
         if (!text || !full_name) {
-                report(ERROR_PREFIX "Failed", "out of memory", NULL);
+                report(ERROR_PREFIX "Failed", _("out of memory"), NULL);
                 return code;
         }
         advice = strchr(text, '\n');
@@ -204,11 +206,11 @@ ExitCode report_failure(ExitCode code, const char *name, const char *format, ...
 /* Finds advice that only the name of the error calls for. */
 static const char *find_advice(const sd_bus_error *error, bool without_daemon) {
         if (without_daemon)
-                return "See 'systemctl status vfiod' and 'journalctl -u vfiod'.";
+                return _("See 'systemctl status vfiod' and 'journalctl -u vfiod'.");
         if (sd_bus_error_has_name(error, ERROR_STUCK))
-                return "See 'vfioctl jobs'.";
+                return _("See 'vfioctl jobs'.");
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return "See \"AUTHORIZATION\" in vfioctl(1).";
+                return _("See \"AUTHORIZATION\" in vfioctl(1).");
         return NULL;
 }
 
@@ -223,16 +225,17 @@ static bool is_without_daemon(const sd_bus_error *error) {
 
 /* Makes the message of the error, which the caller frees. Returns NULL if there is not enough memory. */
 static char *make_message(int r, const sd_bus_error *error, bool without_daemon) {
-        const char *text = error && !isempty(error->message) ? error->message : strerror(-r), *prefix = "";
+        _cleanup_free_ char *sentence = error && !isempty(error->message) ? language_sentence(error->message) : NULL;
+        const char *text = sentence ?: error && !isempty(error->message) ? error->message : strerror(-r), *prefix = "";
         char *message;
 
         if (r == -ENOTCONN || r == -ECONNRESET || r == -ECONNREFUSED)
-                prefix = "lost the connection to the system bus: ";
+                prefix = _("lost the connection to the system bus: ");
         else if (without_daemon)
-                prefix = "vfiod is not running and could not be started: ";
-        else if (startswith(text, "Rejected send message"))
+                prefix = _("vfiod is not running and could not be started: ");
+        else if (error && startswith(strempty(error->message), "Rejected send message"))
                 /* The bus's message about its policy does not help the user. */
-                text = "the system bus does not let this user call vfiod; try it with sudo";
+                text = _("the system bus does not let this user call vfiod; try it with sudo");
         return asprintf(&message, "%s%s", prefix, text) < 0 ? NULL : message;
 }
 
@@ -246,7 +249,7 @@ ExitCode report_error_with(int r, const sd_bus_error *error, const char *advice)
                 (void)sd_bus_error_set_errno(&nameless, r);
                 name = nameless.name;
         }
-        report(strempty(name), message ?: "out of memory", advice ?: find_advice(error, without_daemon));
+        report(strempty(name), message ?: _("out of memory"), advice ?: find_advice(error, without_daemon));
         return exit_code_from_error(r, error);
 }
 
@@ -255,5 +258,5 @@ ExitCode report_error(int r, const sd_bus_error *error) {
 }
 
 const char *exit_code_meaning(size_t code) {
-        return code < ELEMENTSOF(meanings) ? meanings[code] : NULL;
+        return code < ELEMENTSOF(meanings) ? gettext(meanings[code]) : NULL;
 }

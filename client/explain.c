@@ -2,6 +2,7 @@
 /* explain: why a device shares its group, what the host would lose, and how the device is reset. */
 #include "config-space.h"
 #include "doctor-proxy.h"
+#include "language.h"
 #include "present.h"
 #include "ssh-interface.h"
 #include "terminal.h"
@@ -57,7 +58,7 @@ static int find_loss(Invocation *invocation, Loss *loss) {
         CallOptions options = {.whole_group = true};
 
         int r = proxy_plan(invocation->bus, invocation->selector, "detach", &options, &loss->plan, &error);
-        if (r < 0 && !(loss->refusal = strdup(isempty(error.message) ? strerror(-r) : error.message)))
+        if (r < 0 && !(loss->refusal = language_sentence(isempty(error.message) ? strerror(-r) : error.message)))
                 return -ENOMEM;
         if (proxy_get_group(invocation->bus, invocation->selector, &group, &ignored) < 0 ||
                         proxy_get_members(invocation->bus, &group, &loss->members, &ignored) < 0)
@@ -72,12 +73,11 @@ static int find_loss(Invocation *invocation, Loss *loss) {
 /* Text. */
 
 static int print_wrapped(FILE *stream, const char *text) {
-        _cleanup_free_ char *copy = strdup(text);
+        _cleanup_free_ char *copy = wrap_words(text, WIDTH - INDENT);
         char *state;
 
         if (!copy)
                 return -ENOMEM;
-        wrap_words(copy, WIDTH - INDENT);
         for (char *line = strtok_r(copy, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
                 fprintf(stream, "%*s%s\n", INDENT, "", line);
         return 0;
@@ -99,11 +99,11 @@ static void print_row(FILE *stream, const Check *check) {
         if (*driver)
                 fprintf(stream, "  %s", driver);
         if (*acs)
-                fprintf(stream, "  ACS: %s%s", acs, streq(isolates, "no") ? " (does not isolate)" : "");
+                fprintf(stream, _("  ACS: %s%s"), acs, streq(isolates, "no") ? _(" (does not isolate)") : "");
         if (streq(member, "selected"))
-                fputs("  <- this device", stream);
+                fputs(_("  <- this device"), stream);
         else if (streq(member, "yes"))
-                fputs("  <- in the group", stream);
+                fputs(_("  <- in the group"), stream);
         fputc('\n', stream);
 }
 
@@ -126,9 +126,11 @@ static int print_reasons(FILE *stream, const CheckList *list, const char *prefix
 static int print_loss(FILE *stream, const Loss *loss) {
         int r = 0;
 
-        fputs("\nWhat the host would lose\n", stream);
-        if (loss->remote)
-                fprintf(stream, "%*sYour SSH session comes through %s.\n", INDENT, "", loss->remote);
+        fprintf(stream, "\n%s\n", _("What the host would lose"));
+        if (loss->remote) {
+                fprintf(stream, "%*s", INDENT, "");
+                fprintf(stream, _("Your SSH session comes through %s.\n"), loss->remote);
+        }
         if (loss->refusal)
                 return print_wrapped(stream, loss->refusal);
         for (size_t i = 0; i < loss->plan.n_findings && r >= 0; i++) {
@@ -142,19 +144,19 @@ static int print_loss(FILE *stream, const Loss *loss) {
                 r = print_wrapped(stream, text);
         }
         if (r >= 0 && loss->plan.n_findings == 0 && !loss->remote)
-                fprintf(stream, "%*sNothing that is in use.\n", INDENT, "");
+                fprintf(stream, "%*s%s\n", INDENT, "", _("Nothing that is in use."));
         return r;
 }
 
 static int print_text(Output *output, const CheckList *list, const Loss *loss) {
         int r;
 
-        fputs("Path to the root\n", output->stream);
+        fprintf(output->stream, "%s\n", _("Path to the root"));
         for (size_t i = 0; i < list->count; i++)
                 if (is_path(&list->items[i]))
                         print_row(output->stream, &list->items[i]);
-        if ((r = print_reasons(output->stream, list, "isolation-", "Why these devices share a group")) < 0 ||
-                        (r = print_reasons(output->stream, list, "device-reset", "Reset")) < 0)
+        if ((r = print_reasons(output->stream, list, "isolation-", _("Why these devices share a group"))) < 0 ||
+                        (r = print_reasons(output->stream, list, "device-reset", _("Reset"))) < 0)
                 return r;
         return print_loss(output->stream, loss);
 }

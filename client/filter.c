@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "filter.h"
+#include "language.h"
 
 #include "known-names.h"
 #include "proxy.h"
@@ -40,12 +41,12 @@ ExitCode filter_check(const ListOptions *options) {
 
         for (char **state = options->states; state && *state; state++)
                 if (!availability_is_known(*state))
-                        return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "'%s' is no state: use %s", *state,
-                                        availability_names());
+                        return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, _("'%s' is no state: use %s"),
+                                        *state, availability_names());
         for (char **name = options->classes; name && *name; name++)
                 if (!category_is_known(*name) && class_digits(*name, &class) == 0)
                         return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS,
-                                        "'%s' is no class: use a number as 0x0200, or %s", *name, category_names());
+                                        _("'%s' is no class: use a number as 0x0200, or %s"), *name, category_names());
         return EXIT_DONE;
 }
 
@@ -144,7 +145,7 @@ static ExitCode mark(Invocation *invocation, const Overview *overview, bool *sel
                         if (mark_pattern(overview, *selector, selected) > 0)
                                 continue;
                         return report_failure(EXIT_NO_SUCH, "NoSuchDevice",
-                                        "no address and no name of a device is like '%s'", *selector);
+                                        _("no address and no name of a device is like '%s'"), *selector);
                 }
                 r = mark_selector(invocation->bus, overview, *selector, selected, &error);
                 if (r < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fragment.h"
+#include "language.h"
 
 #include "fragment-proxy.h"
 #include "present.h"
@@ -46,9 +47,9 @@ static void remark(const Invocation *invocation, const Fragment *fragment) {
         if (!isatty(STDOUT_FILENO) || invocation->output.quiet || !streq(invocation->fragment, "qemu"))
                 return;
         if (streq(strempty(fragment->backend), "iommufd"))
-                terminal_say("QEMU uses an iommufd and the node of each device (QEMU 8.2 or newer).");
+                terminal_say(_("QEMU uses an iommufd and the node of each device (QEMU 8.2 or newer)."));
         else if (fragment->nodes && fragment->nodes[0])
-                terminal_say("QEMU uses %s.", fragment->nodes[0]);
+                terminal_say(_("QEMU uses %s."), fragment->nodes[0]);
 }
 
 ExitCode fragment_show(Invocation *invocation) {

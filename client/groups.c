@@ -2,6 +2,7 @@
 /* groups: the tree of all IOMMU groups and their members. */
 #include "filter.h"
 #include "group-columns.h"
+#include "language.h"
 #include "overview.h"
 #include "present.h"
 #include "proxy.h"
@@ -276,7 +277,7 @@ static void explain_no_groups(Invocation *invocation) {
         _cleanup_(status_clear) Status status = {0};
 
         if (!invocation->output.quiet && proxy_get_status(invocation->bus, &status, NULL) >= 0)
-                terminal_say("vfioctl: there are no IOMMU groups: %s", strempty(status.iommu_reason));
+                terminal_say(_("vfioctl: there are no IOMMU groups: %s"), strempty(status.iommu_reason));
 }
 
 /* The survey of what the host uses takes longer than all the rest, so the JSON has it only if its columns are named. */

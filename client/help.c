@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "help.h"
+#include "language.h"
 
 #include "option-help.h"
 #include "options.h"
@@ -12,13 +13,12 @@
 /* Prints a label, and the text beside it, in as many lines as it needs. A label that is too wide has a line of its own. Returns 0 or
  * -ENOMEM. */
 static int print_row(FILE *stream, const char *label, size_t label_width, const char *text) {
-        _cleanup_free_ char *copy = strdup(text);
-        bool is_wide = strlen(label) >= label_width;
+        _cleanup_free_ char *copy = wrap_words(text, WIDTH - label_width);
+        bool is_wide = wrap_width(label) >= label_width;
         char *state;
 
         if (!copy)
                 return -ENOMEM;
-        wrap_words(copy, WIDTH - label_width);
         fprintf(stream, "%-*s", (int)label_width, label);
         if (is_wide)
                 fputc('\n', stream);
@@ -41,7 +41,7 @@ static int print_option(FILE *stream, const OptionHelp *help) {
 
         if (asprintf(&label, "%s%s", startswith(help->label, "--") ? "      " : "  ", help->label) < 0)
                 return -ENOMEM;
-        return print_row(stream, label, LABEL_WIDTH, help->text);
+        return print_row(stream, label, LABEL_WIDTH, gettext(help->text));
 }
 
 static int print_exit_codes(FILE *stream) {
@@ -60,41 +60,36 @@ static int print_exit_codes(FILE *stream) {
 static int print_all(FILE *stream) {
         int r = 0;
 
-        fputs("vfioctl [OPTION...] [COMMAND] [SELECTOR|JOB|LEASE|NAME|FILE...]\n"
-              "\n"
-              "Detach PCI devices for virtual machines, and reattach them.\n"
-              "\n"
-              "Commands:\n",
-                        stream);
+        fprintf(stream, "vfioctl [OPTION...] [COMMAND] [SELECTOR|JOB|LEASE|NAME|FILE...]\n\n%s\n\n%s\n",
+                        _("Detach PCI devices for virtual machines, and reattach them."), _("Commands:"));
         for (size_t i = 0; r >= 0 && verb_at(i); i++)
                 if (!verb_at(i)->foreign)
-                        r = print_verb(stream, verb_at(i)->name, verb_at(i)->arguments, verb_at(i)->summary);
-        if (r < 0 || (r = print_verb(stream, "help", " [COMMAND]", "Print this help, or that of a command")) < 0)
+                        r = print_verb(stream, verb_at(i)->name, verb_at(i)->arguments, gettext(verb_at(i)->summary));
+        if (r < 0 || (r = print_verb(stream, "help", " [COMMAND]", _("Print this help, or that of a command"))) < 0)
                 return r;
-        fputs("\n"
-              "A selector names a device or a group: 0000:3b:00.0, 3b:00.0, pci_0000_3b_00_0,\n"
-              "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25.\n"
-              "\n"
-              "Lists take several selectors, and patterns: 'enp*', '3b:00.*'.\n"
-              "\n"
-              "Options:\n",
-                        stream);
+        /* TRANSLATORS: at most 80 columns in a line */
+        fprintf(stream, "\n%s\n\n%s\n\n%s\n",
+                        _("A selector names a device or a group: 0000:3b:00.0, 3b:00.0, pci_0000_3b_00_0,\n"
+                          "enp59s0f0, nvme0n1, /dev/nvme0n1, group:25."),
+                        _("Lists take several selectors, and patterns: 'enp*', '3b:00.*'."), _("Options:"));
         for (size_t i = 0; r >= 0 && option_help_at(i); i++)
                 r = print_option(stream, option_help_at(i));
-        fputs("\nExit codes:\n", stream);
+        fprintf(stream, "\n%s\n", _("Exit codes:"));
         return r < 0 ? r : print_exit_codes(stream);
 }
 
 static int print_one(FILE *stream, const Verb *verb) {
         int r = 0;
 
-        fprintf(stream, "vfioctl %s%s\n\n%s.\n", verb->name, verb->arguments, verb->summary);
+        fprintf(stream, "vfioctl %s%s\n\n", verb->name, verb->arguments);
+        /* TRANSLATORS: what a command does, as a sentence */
+        fprintf(stream, _("%s.\n"), gettext(verb->summary));
         if (*verb->options)
-                fputs("\nOptions:\n", stream);
+                fprintf(stream, "\n%s\n", _("Options:"));
         for (size_t i = 0; r >= 0 && option_help_at(i); i++)
                 if (strchr(verb->options, option_help_at(i)->letter))
                         r = print_option(stream, option_help_at(i));
-        fputs("\nOptions of all commands: see 'vfioctl help'. See also vfioctl(1).\n", stream);
+        fprintf(stream, "\n%s\n", _("Options of all commands: see 'vfioctl help'. See also vfioctl(1)."));
         return r;
 }
 

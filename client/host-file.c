@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host-file.h"
+#include "language.h"
 
 #include "rule-json.h"
 #include "rule-text.h"
@@ -59,11 +60,11 @@ static int parse_rule(HostFile *file, json_t *rule, const char *where, char **re
                 return r;
         const char *name = json_string_value(json_object_get(rule, "name"));
         if (!name || !rule_text_name_is_valid(name))
-                return rule_json_refuse(ret_problem, where, "name", "must be the name of a rule");
+                return rule_json_refuse(ret_problem, where, "name", _("must be the name of a rule"));
         if (host_file_find(file, name))
-                return rule_json_refuse(ret_problem, where, "name", "another rule has this name");
+                return rule_json_refuse(ret_problem, where, "name", _("another rule has this name"));
         if (masked && !json_is_true(masked))
-                return rule_json_refuse(ret_problem, where, "masked", "must be true, or left out");
+                return rule_json_refuse(ret_problem, where, "masked", _("must be true, or left out"));
         if (!masked && (r = rule_json_to_text(rule, where, &text, ret_problem)) < 0)
                 return r;
         return host_file_add_rule(file, name, text);
@@ -80,17 +81,19 @@ static int parse_functions(HostFile *file, json_t *entry, const char *where, cha
                 return r;
         if (rule_json_check_keys(match, where, match_keys, ret_problem) < 0) {
                 free(TAKE_PTR(*ret_problem));
-                return rule_json_refuse(ret_problem, where, "match", "must be an object with address, model, or both");
+                return rule_json_refuse(
+                                ret_problem, where, "match", _("must be an object with address, model, or both"));
         }
         const char *address = json_string_value(json_object_get(match, "address")),
                    *model = json_string_value(json_object_get(match, "model"));
         if ((!address && !model) || (json_object_get(match, "address") && !address) ||
                         (json_object_get(match, "model") && !model))
-                return rule_json_refuse(ret_problem, where, "match", "must be an object with address, model, or both");
+                return rule_json_refuse(
+                                ret_problem, where, "match", _("must be an object with address, model, or both"));
         if (model && (sscanf(model, "%4x:%4x%n", &vendor, &device, &end) != 2 || strlen(model) != 9 || end != 9))
-                return rule_json_refuse(ret_problem, where, "match.model", "must be like 8086:10d3");
+                return rule_json_refuse(ret_problem, where, "match.model", _("must be like 8086:10d3"));
         if (!json_is_integer(count) || json_integer_value(count) < 0 || json_integer_value(count) > 65535)
-                return rule_json_refuse(ret_problem, where, "count", "must be a number from 0 to 65535");
+                return rule_json_refuse(ret_problem, where, "count", _("must be a number from 0 to 65535"));
         functions = (HostFunctions){.address = (char *)address,
                         .has_model = model,
                         .vendor = model ? (uint16_t)vendor : 0,
@@ -106,7 +109,7 @@ static int parse_list(HostFile *file, json_t *document, const char *key,
         int r = 0;
 
         if (list && (!json_is_array(list) || json_array_size(list) > RULES_LIMIT))
-                return rule_json_refuse(ret_problem, key, NULL, "must be a list of at most 4096 entries");
+                return rule_json_refuse(ret_problem, key, NULL, _("must be a list of at most 4096 entries"));
         for (size_t i = 0; i < json_array_size(list) && r >= 0; i++) {
                 _cleanup_free_ char *where = NULL;
 
@@ -122,11 +125,11 @@ static int parse_document(HostFile *file, json_t *document, char **ret_problem) 
         int r;
 
         if (!json_is_object(document))
-                return rule_json_refuse(ret_problem, "", "the file", "must be a JSON object");
+                return rule_json_refuse(ret_problem, "", "the file", _("must be a JSON object"));
         if ((r = rule_json_check_keys(document, "", keys, ret_problem)) < 0)
                 return r;
         if (json_integer_value(json_object_get(document, "vfiod")) != HOST_FILE_VERSION)
-                return rule_json_refuse(ret_problem, "", "vfiod", "must be 1, the version of the format");
+                return rule_json_refuse(ret_problem, "", "vfiod", _("must be 1, the version of the format"));
         if ((r = parse_list(file, document, "rules", parse_rule, ret_problem)) < 0)
                 return r;
         return parse_list(file, document, "virtual-functions", parse_functions, ret_problem);
@@ -137,7 +140,7 @@ int host_file_parse(const char *text, HostFile *ret, char **ret_problem) {
         json_error_t error;
 
         json_t *document = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-        if (!document && asprintf(ret_problem, "line %d: %s", error.line, error.text) < 0) {
+        if (!document && asprintf(ret_problem, _("line %d: %s"), error.line, error.text) < 0) {
                 *ret_problem = NULL;
                 return -ENOMEM;
         }

@@ -2,6 +2,7 @@
 /* import driverctl: rules instead of the overrides of driverctl. */
 #include "consent.h"
 #include "driverctl.h"
+#include "language.h"
 #include "present.h"
 #include "proxy.h"
 #include "rule-proxy.h"
@@ -61,7 +62,7 @@ static int find_companions(sd_bus *bus, const DriverctlList *list, const Device 
         int r;
 
         if (device->group < 0)
-                return skip(rule, "it has no IOMMU group");
+                return skip(rule, _("it has no IOMMU group"));
         if ((r = proxy_get_group(bus, device->address, &group, &error)) < 0 ||
                         (r = proxy_get_members(bus, &group, &members, &error)) < 0)
                 return r == -ENOMEM ? r : skip(rule, "%s", strempty(error.message));
@@ -72,8 +73,9 @@ static int find_companions(sd_bus *bus, const DriverctlList *list, const Device 
                         continue;
                 if (!is_listed(list, member->address))
                         return skip(rule,
-                                        "%s shares its group, and driverctl does not give that to vfio. If both may be "
-                                        "detached: vfioctl rule add %s --companion %s",
+                                        _("%s shares its group, and driverctl does not give that to vfio. If both may "
+                                          "be "
+                                          "detached: vfioctl rule add %s --companion %s"),
                                         member->address, device->address, member->address);
                 if ((r = strv_push(&rule->companions, member->address)) < 0)
                         return r;
@@ -116,7 +118,7 @@ static int examine(sd_bus *bus, const DriverctlList *list, const DriverctlEntry 
         if (r < 0)
                 return r == -ENOMEM ? r : skip(rule, "%s", isempty(error.message) ? strerror(-r) : error.message);
         if (!isempty(device.rule))
-                return skip(rule, "the rule %s matches it already", device.rule);
+                return skip(rule, _("the rule %s matches it already"), device.rule);
         if ((r = find_companions(bus, list, &device, rule)) < 0 || rule->reason)
                 return r;
         return add_rule(bus, rule, true);
@@ -159,17 +161,17 @@ static void print_difference(const NewRuleList *list, FILE *stream) {
 
                 if (rule->reason) {
                         reason = terminal_text(rule->reason);
-                        fprintf(stream, "  %s: not imported: %s\n", strempty(file), strempty(reason));
+                        fprintf(stream, _("  %s: not imported: %s\n"), strempty(file), strempty(reason));
                 } else
-                        fprintf(stream, "+ %s: %s with %s\n", rule->file, rule->entry->address, rule->entry->driver);
+                        fprintf(stream, _("+ %s: %s with %s\n"), rule->file, rule->entry->address, rule->entry->driver);
         }
 }
 
 /* Both programs would bind the devices. */
 static void print_advice(const NewRuleList *list, FILE *stream) {
-        fputs("\nNow remove the overrides of driverctl, which would still bind the devices at each boot. While no "
-              "virtual machine "
-              "runs:\n",
+        fputs(_("\nNow remove the overrides of driverctl, which would still bind the devices at each boot. While no "
+                "virtual machine "
+                "runs:\n"),
                         stream);
         for (size_t i = 0; i < list->n_rules; i++)
                 if (!list->rules[i].reason)
@@ -193,7 +195,7 @@ static int finish(Output *output, const NewRuleList *list, bool dry_run) {
 /* Examines all entries, tells what will change, and asks. Gets whether the rules are to be written. */
 static ExitCode prepare(Invocation *invocation, const DriverctlList *entries, NewRuleList *list, bool *ret_go) {
         const Output *output = &invocation->output;
-        char question[64];
+        _cleanup_free_ char *question = NULL;
         int r = 0;
 
         list->rules = calloc(entries->n_entries + 1, sizeof(NewRule));
@@ -204,7 +206,8 @@ static ExitCode prepare(Invocation *invocation, const DriverctlList *entries, Ne
         if (r < 0)
                 return report_error(r, NULL);
         if (entries->has_more)
-                terminal_say("vfioctl: there are more than %d files: the others are not read", DRIVERCTL_ENTRIES_MAX);
+                terminal_say(_("vfioctl: there are more than %d files: the others are not read"),
+                                DRIVERCTL_ENTRIES_MAX);
         size_t n = count_wanted(list);
         *ret_go = n > 0 && !invocation->dry_run;
         bool asks = *ret_go && !invocation->yes, interactive = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
@@ -215,10 +218,19 @@ static ExitCode prepare(Invocation *invocation, const DriverctlList *entries, Ne
                 return EXIT_DONE;
         if (!interactive)
                 return report_failure(EXIT_REFUSED, "org.vfiod1.Error.Failed",
-                                "nothing was written: to write these %zu rules, use --yes", n);
-        (void)snprintf(question, sizeof(question), "Write these %zu rules, and apply them now?", n);
-        return consent_ask(question) ? EXIT_DONE
-                                     : report_failure(EXIT_REFUSED, "org.vfiod1.Error.Failed", "nothing was written");
+                                ngettext("nothing was written: to write this %zu rule, use --yes",
+                                                "nothing was written: to write these %zu rules, use --yes", n),
+                                n);
+        if (asprintf(&question,
+                            ngettext("Write this %zu rule, and apply it now?",
+                                            "Write these %zu rules, and apply them now?", n),
+                            n) < 0) {
+                question = NULL;
+                return report_error(-ENOMEM, NULL);
+        }
+        return consent_ask(question)
+                        ? EXIT_DONE
+                        : report_failure(EXIT_REFUSED, "org.vfiod1.Error.Failed", _("nothing was written"));
 }
 
 ExitCode verb_import_driverctl(Invocation *invocation) {
@@ -231,9 +243,9 @@ ExitCode verb_import_driverctl(Invocation *invocation) {
         int r = driverctl_read(folder, &entries);
         if (r < 0 && r != -ENOENT)
                 return report_failure(
-                                EXIT_FAILED, "org.vfiod1.Error.Failed", "cannot read %s: %s", folder, strerror(-r));
+                                EXIT_FAILED, "org.vfiod1.Error.Failed", _("cannot read %s: %s"), folder, strerror(-r));
         if (entries.n_entries == 0 && !invocation->output.quiet && !invocation->output.json)
-                terminal_say("vfioctl: there are no overrides of driverctl in %s", folder);
+                terminal_say(_("vfioctl: there are no overrides of driverctl in %s"), folder);
         code = prepare(invocation, &entries, &list, &go);
         if (code != EXIT_DONE)
                 return code;
@@ -244,7 +256,7 @@ ExitCode verb_import_driverctl(Invocation *invocation) {
                         continue;
                 r = add_rule(invocation->bus, rule, false);
                 if (rule->reason)
-                        terminal_say("vfioctl: %s is not imported: %s", rule->entry->file, rule->reason);
+                        terminal_say(_("vfioctl: %s is not imported: %s"), rule->entry->file, rule->reason);
                 failed = failed || rule->reason;
         }
         if (r != -ENOMEM)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job-text.h"
+#include "language.h"
 
 #include "present.h"
 
@@ -16,14 +17,14 @@ char *job_caller_in_words(const JobCaller *caller) {
         int r;
 
         if (is_call(caller))
-                r = asprintf(&text, "uid %u, process %u (%s)", caller->uid, caller->pid,
-                                isempty(caller->command) ? "gone" : caller->command);
+                r = asprintf(&text, _("uid %u, process %u (%s)"), caller->uid, caller->pid,
+                                isempty(caller->command) ? _("gone") : caller->command);
         else if (streq_ptr(caller->kind, "lease"))
-                r = asprintf(&text, "a lease of uid %u", caller->uid);
+                r = asprintf(&text, _("a lease of uid %u"), caller->uid);
         else if (streq_ptr(caller->kind, "revert"))
-                r = asprintf(&text, "the revert of a detach by uid %u", caller->uid);
+                r = asprintf(&text, _("the revert of a detach by uid %u"), caller->uid);
         else if (!isempty(caller->rule))
-                r = asprintf(&text, "rule %s", caller->rule);
+                r = asprintf(&text, _("rule %s"), caller->rule);
         else
                 r = asprintf(&text, "%s", strempty(caller->kind));
         return r < 0 ? NULL : text;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* jobs and cancel: the jobs that are running. */
 #include "job-text.h"
+#include "language.h"
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
@@ -36,7 +37,7 @@ static const Column columns[] = {
 static int cell_set_job_state(const Output *output, struct libscols_line *line, const Job *job) {
         int r = cell_set_state(output, line, COLUMN_STATE, job->state);
 
-        return r < 0 || !job_is_stuck_cancelled(job) ? r : cell_set(line, COLUMN_STATE, "stuck, cancelled");
+        return r < 0 || !job_is_stuck_cancelled(job) ? r : cell_set(line, COLUMN_STATE, _("stuck, cancelled"));
 }
 
 static int add_line(const Output *output, struct libscols_table *table, const Job *job) {
@@ -108,8 +109,8 @@ ExitCode verb_jobs(Invocation *invocation) {
         if (jobs.count > 0)
                 qsort(jobs.items, jobs.count, sizeof(Job), compare_jobs);
         else if (!invocation->output.quiet && !invocation->output.json)
-                fputs(invocation->list.all ? "vfioctl: there was no job since vfiod started\n"
-                                           : "vfioctl: no job is running\n",
+                fputs(invocation->list.all ? _("vfioctl: there was no job since vfiod started\n")
+                                           : _("vfioctl: no job is running\n"),
                                 stderr);
 
         r = print_jobs(&invocation->output, &jobs);
@@ -130,6 +131,6 @@ ExitCode verb_cancel(Invocation *invocation) {
                                 json_pack("{s:I, s:o, s:o}", "cancelling", (json_int_t)invocation->job, "state",
                                                 json_text(state), "message", json_text(message)));
         else if (!output->quiet)
-                fprintf(output->stream, "%s\nSee 'vfioctl jobs'.\n", message);
+                fprintf(output->stream, _("%s\nSee 'vfioctl jobs'.\n"), message);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

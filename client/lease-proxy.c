@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lease-proxy.h"
+#include "language.h"
 
 #include "decode.h"
 #include "proxy-internal.h"
@@ -57,7 +58,7 @@ int proxy_release(sd_bus *bus, uint32_t number, bool force, sd_bus_error *error)
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
                 sd_bus_error_free(error);
                 return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
-                                "There is no lease %" PRIu32 ", or it has ended: see 'vfioctl leases'.", number);
+                                _("There is no lease %" PRIu32 ", or it has ended: see 'vfioctl leases'."), number);
         }
         return r;
 }

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "consent.h"
 #include "fragment-proxy.h"
+#include "language.h"
 #include "lease-check.h"
 #include "lease-proxy.h"
 #include "memlock.h"
@@ -19,7 +20,7 @@
 #include <signal.h>
 
 static ExitCode refuse_program(const char *program, int r) {
-        return report_failure(EXIT_FAILED, "Failed", "cannot run '%s': %s", program, strerror(-r));
+        return report_failure(EXIT_FAILED, "Failed", _("cannot run '%s': %s"), program, strerror(-r));
 }
 
 /* Checks the command before anything is changed, and gets the path of its program, which the caller frees. Returns
@@ -29,7 +30,7 @@ static ExitCode check_command(char *const *command, char **ret_program) {
 
         if (command_use(command) == COMMAND_WRONG_QEMU)
                 return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS,
-                                "%s must be an argument of its own, because it becomes several arguments",
+                                _("%s must be an argument of its own, because it becomes several arguments"),
                                 COMMAND_QEMU_WORD);
         r = command_find(command[0], ret_program);
         return r < 0 ? refuse_program(command[0], r) : EXIT_DONE;
@@ -130,7 +131,7 @@ static int get_qemu_arguments(
         if (claim->n_descriptors > 0) {
                 r = command_descriptor_arguments(claim->paths, claim->descriptors, ret_arguments);
                 return r == -ENOENT ? sd_bus_error_set(error, "org.vfiod1.Error.Failed",
-                                                      "vfiod did not send a descriptor of /dev/iommu.")
+                                                      _("vfiod did not send a descriptor of /dev/iommu."))
                                     : r;
         }
         return proxy_get_qemu_arguments(bus, grant->group, ret_arguments, error);
@@ -180,26 +181,29 @@ static int become(Invocation *invocation, const char *program, char **command) {
 
 static void print_warnings(const Output *output, const Grant *grant) {
         for (char **warning = grant->warnings; !output->quiet && warning && *warning; warning++)
-                terminal_say("vfioctl: warning: %s", *warning);
+                terminal_say(_("vfioctl: warning: %s"), *warning);
 }
-
-#define LEASE_ENDS "\nThe lease ends by itself: see 'vfioctl leases'."
 
 static ExitCode refuse_claim(int r, const Grant *grant, const char *refusal) {
         ExitCode code = exit_code_from_error(r, NULL);
 
         if (refusal)
-                return report_failure(code, "Failed", "vfiod refuses the ticket of lease %" PRIu32 ": %s" LEASE_ENDS,
+                return report_failure(code, "Failed",
+                                _("vfiod refuses the ticket of lease %" PRIu32
+                                  ": %s\nThe lease ends by itself: see 'vfioctl leases'."),
                                 grant->number, refusal);
         if (r == -EPROTO)
                 return report_failure(code, "Failed",
-                                "cannot understand the answer of vfiod on %s; compare their versions." LEASE_ENDS,
+                                _("cannot understand the answer of vfiod on %s; compare their versions.\nThe lease "
+                                  "ends by itself: see 'vfioctl leases'."),
                                 strempty(grant->socket));
         if (r == -ETIMEDOUT)
-                return report_failure(code, SD_BUS_ERROR_TIMEOUT, "vfiod does not answer on %s" LEASE_ENDS,
+                return report_failure(code, SD_BUS_ERROR_TIMEOUT,
+                                _("vfiod does not answer on %s\nThe lease ends by itself: see 'vfioctl leases'."),
                                 strempty(grant->socket));
-        return report_failure(
-                        code, "Failed", "cannot connect to %s: %s" LEASE_ENDS, strempty(grant->socket), strerror(-r));
+        return report_failure(code, "Failed",
+                        _("cannot connect to %s: %s\nThe lease ends by itself: see 'vfioctl leases'."),
+                        strempty(grant->socket), strerror(-r));
 }
 
 /* Runs the command with the lease. Returns only if that fails. The end of vfioctl then ends the lease. */
@@ -237,7 +241,7 @@ static int print_grant(const Invocation *invocation, Output *output, const Grant
         nodes = strv_join(grant->nodes, " ");
         if (!devices || !nodes)
                 return -ENOMEM;
-        fprintf(output->stream, "Lease %" PRIu32 " of %s, until process %" PRIu32 " ends\nNode: %s\n", grant->number,
+        fprintf(output->stream, _("Lease %" PRIu32 " of %s, until process %" PRIu32 " ends\nNode: %s\n"), grant->number,
                         devices, invocation->options.pid, nodes);
         return 0;
 }

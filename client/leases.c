@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* leases and release: who may use which devices now. */
+#include "language.h"
 #include "lease-proxy.h"
 #include "options.h"
 #include "present.h"
@@ -83,7 +84,7 @@ ExitCode verb_leases(Invocation *invocation) {
         if (r < 0)
                 return report_error(r, &error);
         if (leases.count == 0 && !invocation->output.quiet && !invocation->output.json)
-                fputs("vfioctl: there are no leases\n", stderr);
+                fputs(_("vfioctl: there are no leases\n"), stderr);
 
         r = print_leases(&invocation->output, &leases);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
@@ -102,7 +103,7 @@ static int find_lease(Invocation *invocation, Lease *ret_lease, sd_bus_error *er
                 return r;
         if (lease.number == 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
-                                "Nobody has a lease of %s: see 'vfioctl leases'.", invocation->selector);
+                                _("Nobody has a lease of %s: see 'vfioctl leases'."), invocation->selector);
         *ret_lease = TAKE_STRUCT(lease);
         return 0;
 }
@@ -123,8 +124,8 @@ ExitCode verb_release(Invocation *invocation) {
                 r = output_json(output, json_pack("{s:I}", "released", (json_int_t)lease.number));
         else if (!output->quiet)
                 fprintf(output->stream,
-                                "Lease %" PRIu32
-                                " ends as soon as no process has its devices open: see 'vfioctl leases'.\n",
+                                _("Lease %" PRIu32
+                                  " ends as soon as no process has its devices open: see 'vfioctl leases'.\n"),
                                 lease.number);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }

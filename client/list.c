@@ -2,6 +2,7 @@
 /* list and devices: what can be given to virtual machines, and all PCI functions. */
 #include "columns.h"
 #include "filter.h"
+#include "language.h"
 #include "terminal.h"
 #include "verbs.h"
 
@@ -33,9 +34,10 @@ static void explain_none(const Invocation *invocation, size_t n_devices) {
         if (invocation->output.quiet || invocation->output.json)
                 return;
         if (n_devices == 0)
-                fputs("vfioctl: this host has no PCI devices\n", stderr);
+                fputs(_("vfioctl: this host has no PCI devices\n"), stderr);
         else
-                terminal_say("vfioctl: none of the %zu PCI devices is like this: see 'vfioctl list --all'", n_devices);
+                terminal_say(_("vfioctl: none of the %zu PCI devices is like this: see 'vfioctl list --all'"),
+                                n_devices);
 }
 
 /* Only what is shown, or decides what is shown, is asked for. The survey of what the host uses, and the search for processes, take longer

@@ -3,6 +3,7 @@
 #include "connect.h"
 #include "daemon/kernel/pci-address.h"
 #include "journal.h"
+#include "language.h"
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
@@ -54,6 +55,12 @@ static bool is_repeated(const JournalEntry *entry, char *const *device, const ch
         return false;
 }
 
+static void write_sentence(FILE *stream, const char *sentence) {
+        _cleanup_free_ char *translated = language_sentence(sentence);
+
+        fputs(translated ?: sentence, stream);
+}
+
 /* Writes "e1000e -> vfio-pci", each change once. */
 static void write_changes(FILE *stream, const JournalEntry *entry) {
         bool first = true;
@@ -77,11 +84,11 @@ static char *describe(const JournalEntry *entry) {
         if (!stream)
                 return NULL;
         if (entry->reason)
-                fputs(entry->reason, stream);
+                write_sentence(stream, entry->reason);
         else if (entry->omitted)
-                fputs(strempty(entry->message), stream);
+                write_sentence(stream, strempty(entry->message));
         else if (entry->rule && entry->uid)
-                fprintf(stream, "rule %s", entry->rule);
+                fprintf(stream, _("rule %s"), entry->rule);
         else
                 write_changes(stream, entry);
         if (entry->options)
@@ -113,7 +120,8 @@ static void entry_time(uint64_t time_us, char *buffer, size_t size) {
 static const char *result_in_words(const JournalEntry *entry) {
         const char *result = strempty(entry->result);
 
-        return streq(result, "AccessDenied") || streq(result, "InteractiveAuthorizationRequired") ? "denied" : result;
+        return streq(result, "AccessDenied") || streq(result, "InteractiveAuthorizationRequired") ? _("denied")
+                                                                                                  : result;
 }
 
 /* Fills a cell. With wrap, the text has lines of this width. */
@@ -122,8 +130,14 @@ static int cell_set_wrapped(struct libscols_line *line, size_t column, const cha
 
         if (!shown)
                 return -ENOMEM;
-        if (wrap)
-                wrap_words(shown, width);
+        if (wrap) {
+                char *lines = wrap_words(shown, width);
+
+                free(shown);
+                shown = lines;
+                if (!shown)
+                        return -ENOMEM;
+        }
         return scols_line_refer_data(line, column, shown); /* takes it over */
 }
 
@@ -265,10 +279,10 @@ static int resolve(Invocation *invocation, char ***ret_addresses, sd_bus_error *
 static ExitCode report_journal(int error) {
         if (error == -EACCES)
                 return report_failure(EXIT_NOT_AUTHORIZED, SD_BUS_ERROR_ACCESS_DENIED,
-                                "this user may not read the journal of the system: only root and the members of the "
-                                "groups adm and systemd-journal may");
-        return report_failure(EXIT_FAILED, "Failed", "cannot read the journal of the system: %s",
-                        error == -ENOENT ? "there is none (see journald.conf(5))" : strerror(-error));
+                                _("this user may not read the journal of the system: only root and the members of the "
+                                  "groups adm and systemd-journal may"));
+        return report_failure(EXIT_FAILED, "Failed", _("cannot read the journal of the system: %s"),
+                        error == -ENOENT ? _("there is none (see journald.conf(5))") : strerror(-error));
 }
 
 ExitCode verb_log(Invocation *invocation) {
@@ -286,7 +300,7 @@ ExitCode verb_log(Invocation *invocation) {
         if (r < 0)
                 return report_journal(r);
         if (entries.count == 0 && !invocation->output.quiet && !invocation->output.json)
-                fputs("vfioctl: there are no entries\n", stderr);
+                fputs(_("vfioctl: there are no entries\n"), stderr);
         r = invocation->output.json ? print_json(&invocation->output, &entries)
                                     : print_table(&invocation->output, &entries);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;

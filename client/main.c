@@ -3,6 +3,7 @@
 #include "complete.h"
 #include "config.h"
 #include "help.h"
+#include "language.h"
 #include "nearest.h"
 #include "options.h"
 #include "own-command.h"
@@ -12,7 +13,6 @@
 #include "verb-table.h"
 
 #include <getopt.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
 
@@ -26,7 +26,7 @@ static const Verb *usage_error(const char *format, ...) {
         if (vasprintf(&text, format, arguments) < 0)
                 text = NULL;
         va_end(arguments);
-        (void)report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "%s\n" OPTIONS_HINT, strempty(text));
+        (void)report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "%s\n%s", strempty(text), OPTIONS_HINT);
         return NULL;
 }
 
@@ -48,15 +48,15 @@ static const Verb *unknown_verb(const char *word) {
 
         for (size_t i = 0; i < ELEMENTSOF(synonyms); i++)
                 if (streq(word, synonyms[i][0]))
-                        return usage_error("unknown command '%s': do you mean '%s'?", word, synonyms[i][1]);
+                        return usage_error(_("unknown command '%s': do you mean '%s'?"), word, synonyms[i][1]);
         for (size_t i = 0; verb_at(i); i++)
                 if (!verb_at(i)->foreign)
                         nearest_try(&nearest, word, verb_at(i)->name);
         nearest_try(&nearest, word, "help");
         nearest_try(&nearest, word, "rule");
-        return nearest.word ? usage_error("unknown command '%s': do you mean '%s'?", word, nearest.word)
-                            : usage_error("unknown command '%s'\nIf it is a device or a group: vfioctl show %s%s", word,
-                                              own_command_dashes(word), word);
+        return nearest.word ? usage_error(_("unknown command '%s': do you mean '%s'?"), word, nearest.word)
+                            : usage_error(_("unknown command '%s'\nIf it is a device or a group: vfioctl show %s%s"),
+                                              word, own_command_dashes(word), word);
 }
 
 /* Reads the arguments of the verb, which end in NULL. Returns the verb; or NULL after it has printed what is
@@ -70,7 +70,8 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 break;
         case OPERAND_SELECTOR:
                 if (!*operands)
-                        return usage_error("'%s' needs a selector: an address, a name like ens1 or nvme0n1, or group:N",
+                        return usage_error(
+                                        _("'%s' needs a selector: an address, a name like ens1 or nvme0n1, or group:N"),
                                         verb->name);
                 invocation->selector = *operands;
                 break;
@@ -83,39 +84,40 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
                 break;
         case OPERAND_VFS:
                 if (!*operands)
-                        return usage_error("'%s' needs a selector: an address, or a name like ens1", verb->name);
+                        return usage_error(_("'%s' needs a selector: an address, or a name like ens1"), verb->name);
                 invocation->selector = *operands;
                 if (!operands[1])
                         break;
                 n_taken = 2;
                 invocation->n_vfs = options_parse_number(operands[1]);
                 if (invocation->n_vfs == 0 && !streq(operands[1], "0"))
-                        return usage_error("'%s' is not a number of virtual functions", operands[1]);
+                        return usage_error(_("'%s' is not a number of virtual functions"), operands[1]);
                 invocation->sets_vfs = true;
                 break;
         case OPERAND_JOB:
                 if (!*operands)
-                        return usage_error("'%s' needs a job number: see 'vfioctl jobs'", verb->name);
+                        return usage_error(_("'%s' needs a job number: see 'vfioctl jobs'"), verb->name);
                 invocation->job = options_parse_number(*operands);
                 if (invocation->job == 0)
-                        return usage_error("'%s' is not a job number: see 'vfioctl jobs'", *operands);
+                        return usage_error(_("'%s' is not a job number: see 'vfioctl jobs'"), *operands);
                 break;
         case OPERAND_COMMAND:
                 if (!*operands)
-                        return usage_error("'%s' needs a selector: an address, a name like ens1 or nvme0n1, or group:N",
+                        return usage_error(
+                                        _("'%s' needs a selector: an address, a name like ens1 or nvme0n1, or group:N"),
                                         verb->name);
                 invocation->selector = *operands;
                 invocation->command = operands + 1;
                 return verb;
         case OPERAND_LEASE:
                 if (!*operands)
-                        return usage_error("'%s' needs the number of a lease, or a selector: see 'vfioctl leases'",
+                        return usage_error(_("'%s' needs the number of a lease, or a selector: see 'vfioctl leases'"),
                                         verb->name);
                 invocation->selector = *operands;
                 break;
         case OPERAND_RULE:
                 if (!*operands)
-                        return usage_error("'%s' needs the name of a rule: see 'vfioctl rule list'", verb->name);
+                        return usage_error(_("'%s' needs the name of a rule: see 'vfioctl rule list'"), verb->name);
                 invocation->rule = *operands;
                 break;
         case OPERAND_FILES:
@@ -125,8 +127,8 @@ static const Verb *parse_operands(const Verb *verb, char **operands, Invocation 
         if (!operands[n_taken])
                 return verb;
         return n_taken == 1 && streq(operands[0], "group")
-                        ? usage_error("too many arguments: a group is one word, 'group:%s'", operands[1])
-                        : usage_error("too many arguments: '%s'", operands[n_taken]);
+                        ? usage_error(_("too many arguments: a group is one word, 'group:%s'"), operands[1])
+                        : usage_error(_("too many arguments: '%s'"), operands[n_taken]);
 }
 
 /* Checks what only lease takes. Without "--" before the command, options of the command would be those of vfioctl.
@@ -136,17 +138,17 @@ static const Verb *check_lease(const Verb *verb, char **argv, const Invocation *
         bool has_command = *invocation->command;
 
         if (!has_command && call->pid == 0)
-                return usage_error("'lease' needs a command after '--', or --pid");
+                return usage_error(_("'lease' needs a command after '--', or --pid"));
         if (has_command && call->pid > 0)
-                return usage_error("'lease' takes a command or --pid, not both");
+                return usage_error(_("'lease' takes a command or --pid, not both"));
         if (has_command && !streq(argv[optind - 1], "--"))
-                return usage_error("'lease' needs '--' before the command");
+                return usage_error(_("'lease' needs '--' before the command"));
         if (call->pid > 0 && call->descriptors)
                 return usage_error(
-                                "--pid and --descriptors cannot be used together: a process that already runs cannot "
-                                "inherit descriptors");
+                                _("--pid and --descriptors cannot be used together: a process that already runs cannot "
+                                  "inherit descriptors"));
         if (call->pid > 0 && (invocation->memory > 0 || invocation->force_memlock))
-                return usage_error("--memory and --force-memlock need a command");
+                return usage_error(_("--memory and --force-memlock need a command"));
         return verb;
 }
 
@@ -161,7 +163,7 @@ static const Verb *check_fingerprint(const Verb *verb, const Invocation *invocat
                         verb->run == verb_reattach                ? "reattach"
                                         : verb->run == verb_reset ? "reset"
                                                                   : "detach");
-        return usage_error("'%s' is no fingerprint of a plan. This prints one: %s", text, strempty(plan));
+        return usage_error(_("'%s' is no fingerprint of a plan. This prints one: %s"), text, strempty(plan));
 }
 
 /* How many places the user named. */
@@ -178,45 +180,46 @@ static const Verb *parse_verb(int argc, char **argv, const char *used_options, I
         /* Without a verb, the first one is meant. */
         verb = optind >= argc ? verb_at(0) : verb_find(argv + optind, &n_words); /* argv ends in NULL */
         if (!verb && streq(argv[optind], "rule"))
-                return usage_error("'rule' needs one of: list, show, add, remove, enable, disable, edit, check");
+                return usage_error(_("'rule' needs one of: list, show, add, remove, enable, disable, edit, check"));
         if (!verb && streq(argv[optind], "import"))
-                return usage_error("'import' needs the program to import from: driverctl");
+                return usage_error(_("'import' needs the program to import from: driverctl"));
         if (!verb)
                 return unknown_verb(argv[optind]);
         if (!parse_operands(verb, argv + optind + n_words, invocation))
                 return NULL;
         foreign = strspn(used_options, verb->options);
         if (used_options[foreign] == OPTION_DRY_RUN)
-                return usage_error("'%s' changes no device and no rule, so it takes no --dry-run", verb->name);
+                return usage_error(_("'%s' changes no device and no rule, so it takes no --dry-run"), verb->name);
         if (used_options[foreign])
-                return usage_error("'%s' does not take --%s", verb->name, options_name(used_options[foreign]));
+                return usage_error(_("'%s' does not take --%s"), verb->name, options_name(used_options[foreign]));
         if (verb->operand == OPERAND_COMMAND && !check_lease(verb, argv, invocation))
                 return NULL;
         if (verb->run == verb_detach && invocation->rule && !invocation->persistent)
-                return usage_error("'detach' takes --name only with --persistent: it is the name of the rule");
+                return usage_error(_("'detach' takes --name only with --persistent: it is the name of the rule"));
         if (verb->run == verb_import_driverctl && invocation->files[0] && invocation->files[1])
-                return usage_error("too many arguments: '%s'", invocation->files[1]);
+                return usage_error(_("too many arguments: '%s'"), invocation->files[1]);
         if (count_places(&invocation->place) > 1)
-                return usage_error("use only one of --address, --host and --machine");
+                return usage_error(_("use only one of --address, --host and --machine"));
         if ((invocation->place.host || invocation->place.machine) &&
                         (verb->run == verb_lease || verb->run == verb_log || verb->run == verb_import_driverctl))
-                return usage_error("'%s' works only on its own host: run it there, for example with ssh", verb->name);
+                return usage_error(
+                                _("'%s' works only on its own host: run it there, for example with ssh"), verb->name);
         if (invocation->dry_run && invocation->persistent)
-                return usage_error("--dry-run and --persistent cannot be used together: a dry run writes no rule");
+                return usage_error(_("--dry-run and --persistent cannot be used together: a dry run writes no rule"));
         if (verb->operand == OPERAND_VFS && !invocation->sets_vfs && used_options[0])
-                return usage_error("'%s' takes --%s only with a number", verb->name, options_name(used_options[0]));
+                return usage_error(_("'%s' takes --%s only with a number"), verb->name, options_name(used_options[0]));
         if (invocation->options.revert_after_us > 0 && (invocation->persistent || invocation->reattach))
-                return usage_error("--revert-after and --%s cannot be used together%s",
+                return usage_error(_("--revert-after and --%s cannot be used together%s"),
                                 invocation->persistent ? "persistent" : "reattach",
                                 invocation->persistent ? ": confirm the detach first, then use 'rule add'" : "");
         if (invocation->options.plan && !check_fingerprint(verb, invocation))
                 return NULL;
         foreign = strcspn(used_options, DETACH_OPTIONS);
         if (invocation->reattach && used_options[foreign])
-                return usage_error("'plan --reattach' does not take --%s", options_name(used_options[foreign]));
+                return usage_error(_("'plan --reattach' does not take --%s"), options_name(used_options[foreign]));
         foreign = strcspn(used_options, REATTACH_OPTIONS);
         if (verb->run == verb_plan && !invocation->reattach && used_options[foreign])
-                return usage_error("'plan' takes --%s only with --reattach", options_name(used_options[foreign]));
+                return usage_error(_("'plan' takes --%s only with --reattach"), options_name(used_options[foreign]));
         return verb;
 }
 
@@ -248,6 +251,12 @@ static ExitCode run_verb(const Verb *verb, Invocation *invocation) {
         return invocation->dry_run && verb->dry_run ? verb->dry_run(invocation) : verb->run(invocation);
 }
 
+/* From now on, errors are kept for the document, and texts are English. */
+static void keep_for_programs(void) {
+        report_keep();
+        language_stop();
+}
+
 static ExitCode run(int argc, char **argv, Invocation *invocation) {
         char used_options[OPTIONS_MAX] = "";
         const Verb *verb;
@@ -255,7 +264,7 @@ static ExitCode run(int argc, char **argv, Invocation *invocation) {
 
         r = options_parse(argc, argv, invocation, used_options);
         if (invocation->output.json) /* also by an abbreviation */
-                report_keep();
+                keep_for_programs();
         if (r == -EINVAL)
                 return EXIT_USAGE;
         if (r < 0)
@@ -302,7 +311,7 @@ static void print_kept_error(Output *output) {
         }
         json_t *error = report_take();
         if (error && output_json(output, error) < 0)
-                terminal_say("vfioctl: out of memory");
+                terminal_say(_("vfioctl: out of memory"));
 }
 
 int main(int argc, char **argv) {
@@ -310,7 +319,7 @@ int main(int argc, char **argv) {
         ExitCode code;
         int r;
 
-        (void)setlocale(LC_ALL, "");
+        language_start();
         /* If the reader of the output closes it early, vfioctl must not be killed in the middle of its work. */
         invocation.ignored_sigpipe = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
         /* getopt begins its messages with this. */
@@ -323,13 +332,13 @@ int main(int argc, char **argv) {
         if (r < 0)
                 return report_error(r, NULL);
         if (wants_json(argc, argv))
-                report_keep();
+                keep_for_programs();
         code = run(argc, argv, &invocation);
         print_kept_error(&invocation.output);
 
         r = output_finish(&invocation.output);
         if (r < 0) {
-                terminal_say("vfioctl: cannot write the result: %s", strerror(-r));
+                terminal_say(_("vfioctl: cannot write the result: %s"), strerror(-r));
                 if (code == EXIT_DONE)
                         code = EXIT_FAILED;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "memlock.h"
+#include "language.h"
 
 #include "daemon/base/util.h"
 
@@ -169,19 +170,19 @@ void memlock_explain(FILE *stream, uint64_t need, rlim_t limit, const char *user
         uint64_t mib = need / MIB;
 
         fprintf(stream,
-                        "The virtual machine needs %" PRIu64 " MiB of locked memory, but the limit of user %s is "
-                        "%" PRIu64 " MiB (ulimit -H -l). Nothing was changed.\n"
-                        "The kernel locks all memory of a virtual machine that has a PCI device. To raise the limit, "
-                        "do one of "
-                        "these:\n"
-                        "  - Once, as an administrator:\n"
-                        "      sudo systemd-run --uid=%s --pty --property=LimitMEMLOCK=%" PRIu64
-                        "M -- vfioctl lease %s ...\n"
-                        "  - For all sessions of the user, from the next login on: write this line into "
-                        "/etc/security/limits.d/vfiod.conf:\n"
-                        "      %s - memlock %" PRIu64 "\n"
-                        "  - If a systemd unit runs vfioctl: write this line into its section [Service]:\n"
-                        "      LimitMEMLOCK=%" PRIu64 "M\n"
-                        "If the virtual machine needs less than this, use --memory or --force-memlock.\n",
+                        _("The virtual machine needs %" PRIu64 " MiB of locked memory, but the limit of user %s is "
+                          "%" PRIu64 " MiB (ulimit -H -l). Nothing was changed.\n"
+                          "The kernel locks all memory of a virtual machine that has a PCI device. To raise the limit, "
+                          "do one of "
+                          "these:\n"
+                          "  - Once, as an administrator:\n"
+                          "      sudo systemd-run --uid=%s --pty --property=LimitMEMLOCK=%" PRIu64
+                          "M -- vfioctl lease %s ...\n"
+                          "  - For all sessions of the user, from the next login on: write this line into "
+                          "/etc/security/limits.d/vfiod.conf:\n"
+                          "      %s - memlock %" PRIu64 "\n"
+                          "  - If a systemd unit runs vfioctl: write this line into its section [Service]:\n"
+                          "      LimitMEMLOCK=%" PRIu64 "M\n"
+                          "If the virtual machine needs less than this, use --memory or --force-memlock.\n"),
                         mib, user, (uint64_t)limit / MIB, user, mib, selector, user, need / 1024, mib);
 }

@@ -2,6 +2,7 @@
 /* monitor: prints changes as they happen. */
 #include "connect.h"
 #include "json-names.h"
+#include "language.h"
 #include "mirror.h"
 #include "narrate.h"
 #include "proxy-internal.h"
@@ -84,7 +85,7 @@ static int flush(Monitor *monitor) {
                 end(monitor, EXIT_DONE);
                 return 0;
         }
-        fprintf(stderr, "vfioctl: cannot write the result: %s\n", strerror(errno));
+        fprintf(stderr, _("vfioctl: cannot write the result: %s\n"), strerror(errno));
         end(monitor, EXIT_FAILED);
         return 0;
 }
@@ -174,7 +175,7 @@ static int tell_state(Monitor *monitor) {
         json_t *version = json_object_get(mirror_find(monitor->mirror, ROOT), "Version");
         _cleanup_free_ char *text = NULL;
 
-        if (asprintf(&text, "%s%s, %zu devices in %zu groups", monitor->known ? "is back: " : "",
+        if (asprintf(&text, _("%s%s, %zu devices in %zu groups"), monitor->known ? _("is back: ") : "",
                             strempty(json_string_value(version)), mirror_count(monitor->mirror, "device"),
                             mirror_count(monitor->mirror, "group")) < 0) {
                 text = NULL;
@@ -296,7 +297,7 @@ static int on_rules_changed(sd_bus_message *signal, void *userdata, sd_bus_error
                 r = print_json(monitor, ROOT, "rules", "changed", json_object(), NULL);
         else
                 r = print_text(monitor, "rules",
-                                "the rules, or the status of their devices, changed: see 'vfioctl rule list'");
+                                _("the rules, or the status of their devices, changed: see 'vfioctl rule list'"));
         return r < 0 ? fail_to_read(monitor, r) : 0;
 }
 
@@ -308,7 +309,7 @@ static int tell_gone(Monitor *monitor) {
         monitor->current = false;
         forget_replies(monitor);
         mirror_forget(monitor->mirror, ROOT);
-        return told ? 0 : tell_service(monitor, "gone", "is gone");
+        return told ? 0 : tell_service(monitor, "gone", _("is gone"));
 }
 
 static int on_owner_changed(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "narrate.h"
+#include "language.h"
 
 #include "job-text.h"
 #include "present.h"
@@ -38,8 +39,15 @@ static bool has(json_t *properties, const char *name) {
         return json_object_get(properties, name);
 }
 
+/* Says what a sentence of vfiod says, after these words. */
+static void say_sentence(Sentence *sentence, const char *format, const char *text) {
+        _cleanup_free_ char *translated = language_sentence(text);
+
+        say(sentence, format, translated ?: text);
+}
+
 static const char *or_none(const char *text) {
-        return isempty(text) ? "none" : text;
+        return isempty(text) ? _("none") : text;
 }
 
 /* Joins a list of strings with blanks; the text is the caller's to free. */
@@ -101,13 +109,13 @@ static bool is_plain(const char *state) {
 static void tell_new_device(Sentence *sentence, json_t *device) {
         const char *driver = get_text(device, "Driver"), *state = get_text(device, "State");
 
-        say_card(sentence, "added: ", device);
+        say_card(sentence, _("added: "), device);
         if (get_number(device, "GroupNumber") >= 0)
-                say(sentence, "group %lld", get_number(device, "GroupNumber"));
+                say(sentence, _("group %lld"), get_number(device, "GroupNumber"));
         if (isempty(driver))
-                say(sentence, "on no driver");
+                say(sentence, _("on no driver"));
         else
-                say(sentence, "on %s", driver);
+                say(sentence, _("on %s"), driver);
         if (!is_plain(state))
                 say(sentence, "%s", state);
         say_names(sentence, json_object_get(device, "NetworkInterfaces"));
@@ -124,11 +132,11 @@ static const char *const device_details[] = {"State", "Driver", "Node", "Cdev", 
 static const struct {
         const char *property, *words;
 } device_words[] = {
-                {"GroupNumber", "group"},
-                {"NetworkInterfaces", "network interface"},
-                {"BlockDevices", "disk"},
-                {"VirtualFunctions", "virtual functions"},
-                {"MatchedRule", "rule"},
+                {"GroupNumber", N_("group")},
+                {"NetworkInterfaces", N_("network interface")},
+                {"BlockDevices", N_("disk")},
+                {"VirtualFunctions", N_("virtual functions")},
+                {"MatchedRule", N_("rule")},
 };
 
 static bool is_listed(const char *const *list, size_t n, const char *name) {
@@ -141,7 +149,7 @@ static bool is_listed(const char *const *list, size_t n, const char *name) {
 static const char *words_for(const char *property) {
         for (size_t i = 0; i < ELEMENTSOF(device_words); i++)
                 if (streq(device_words[i].property, property))
-                        return device_words[i].words;
+                        return gettext(device_words[i].words);
         return property;
 }
 
@@ -151,7 +159,7 @@ static void tell_device(Sentence *sentence, const MirrorChange *change) {
 
         if (has(after, "VendorId") || has(after, "DeviceId") || has(after, "SubsystemVendorId") ||
                         has(after, "SubsystemDeviceId"))
-                say_card(sentence, "another card: ", change->object);
+                say_card(sentence, _("another card: "), change->object);
         if (has(after, "Driver"))
                 say_difference(sentence, "", json_object_get(before, "Driver"), json_object_get(after, "Driver"));
         /* If the driver changes too, the driver's name already says that the device is with the host. */
@@ -169,7 +177,7 @@ static void say_blockers(Sentence *sentence, const char *verdict, json_t *group)
         if (json_array_size(blockers) == 0)
                 say(sentence, "%s", verdict);
         json_array_foreach(blockers, i, blocker)
-                say(sentence, "%s%s%s is on %s", i == 0 ? verdict : "", i == 0 ? ": " : "",
+                say(sentence, _("%s%s%s is on %s"), i == 0 ? verdict : "", i == 0 ? ": " : "",
                                 strempty(json_string_value(json_array_get(blocker, 0))),
                                 or_none(json_string_value(json_array_get(blocker, 1))));
 }
@@ -192,7 +200,7 @@ static void say_members(Sentence *sentence, const char *verb, json_t *list, json
 static void tell_new_group(Sentence *sentence, json_t *group) {
         _cleanup_free_ char *members = join(json_object_get(group, "Members"));
 
-        say(sentence, "added: %s", strempty(members));
+        say(sentence, _("added: %s"), strempty(members));
         if (!streq(get_text(group, "State"), "host"))
                 say(sentence, "%s", get_text(group, "State"));
         if (!isempty(get_text(group, "Node")))
@@ -204,25 +212,27 @@ static void tell_group(Sentence *sentence, const MirrorChange *change) {
         json_t *after = change->properties, *before = change->before;
 
         if (has(after, "Members")) {
-                say_members(sentence, "joined", json_object_get(after, "Members"), json_object_get(before, "Members"));
-                say_members(sentence, "left", json_object_get(before, "Members"), json_object_get(after, "Members"));
+                say_members(sentence, _("joined"), json_object_get(after, "Members"),
+                                json_object_get(before, "Members"));
+                say_members(sentence, _("left"), json_object_get(before, "Members"), json_object_get(after, "Members"));
         }
         if (has(after, "State"))
                 say(sentence, "%s", get_text(after, "State"));
         if (viable && has(after, "Viable"))
-                say(sentence, "viable");
+                say(sentence, _("viable"));
         else if (!viable && (has(after, "Viable") || has(after, "Blockers")))
-                say_blockers(sentence, has(after, "Viable") ? "not viable" : "still not viable", change->object);
+                say_blockers(sentence, has(after, "Viable") ? _("not viable") : _("still not viable"), change->object);
         if (has(after, "Node"))
-                say(sentence, "%s", isempty(get_text(after, "Node")) ? "no node" : get_text(after, "Node"));
+                say(sentence, "%s", isempty(get_text(after, "Node")) ? _("no node") : get_text(after, "Node"));
         if (has(after, "RevertAt"))
-                say(sentence, "%s", get_number(after, "RevertAt") > 0 ? "goes back unless confirmed" : "no revert");
+                say(sentence, "%s",
+                                get_number(after, "RevertAt") > 0 ? _("goes back unless confirmed") : _("no revert"));
         if (has(after, "RevertWaitsFor") && !isempty(get_text(after, "RevertWaitsFor")))
-                say(sentence, "the revert waits for %s", get_text(after, "RevertWaitsFor"));
+                say_sentence(sentence, _("the revert waits for %s"), get_text(after, "RevertWaitsFor"));
 }
 
 static void say_step(Sentence *sentence, json_t *job) {
-        say(sentence, "step %lld of %lld, %s %s", get_number(job, "Step"), get_number(job, "Steps"),
+        say(sentence, _("step %lld of %lld, %s %s"), get_number(job, "Step"), get_number(job, "Steps"),
                         get_text(job, "Action"), get_text(job, "Address"));
 }
 
@@ -231,11 +241,11 @@ static void tell_new_job(Sentence *sentence, json_t *job) {
                             *caller = job_caller_json_in_words(json_object_get(job, "Caller"));
 
         if (get_number(job, "GroupNumber") >= 0)
-                say(sentence, "%s of group %lld: %s", get_text(job, "Kind"), get_number(job, "GroupNumber"),
+                say(sentence, _("%s of group %lld: %s"), get_text(job, "Kind"), get_number(job, "GroupNumber"),
                                 strempty(devices));
         else
                 say(sentence, "%s: %s", get_text(job, "Kind"), strempty(devices));
-        say(sentence, "for %s", strempty(caller));
+        say(sentence, _("for %s"), strempty(caller));
 }
 
 static void tell_job(Sentence *sentence, const MirrorChange *change) {
@@ -244,11 +254,11 @@ static void tell_job(Sentence *sentence, const MirrorChange *change) {
         if (has(after, "State"))
                 say(sentence, "%s", get_text(after, "State"));
         if (json_is_true(json_object_get(after, "Cancelled")) && streq(get_text(job, "State"), "stuck"))
-                say(sentence, "cancelled: it undoes its work when the kernel returns");
+                say(sentence, _("cancelled: it undoes its work when the kernel returns"));
         if (has(after, "Step") || has(after, "Steps") || has(after, "Action") || has(after, "Address"))
                 say_step(sentence, job);
         if (!isempty(get_text(after, "WaitsFor")))
-                say(sentence, "waits for %s", get_text(after, "WaitsFor"));
+                say_sentence(sentence, _("waits for %s"), get_text(after, "WaitsFor"));
 }
 
 /* The name of the user is known where vfioctl runs. */
@@ -257,11 +267,11 @@ static void tell_new_lease(Sentence *sentence, json_t *lease) {
         _cleanup_free_ char *user = user_in_words((uid_t)get_number(lease, "Uid"));
 
         if (get_number(lease, "GroupNumber") >= 0)
-                say(sentence, "of group %lld", get_number(lease, "GroupNumber"));
+                say(sentence, _("of group %lld"), get_number(lease, "GroupNumber"));
         say(sentence, "%s", strempty(devices));
-        say(sentence, "for user %s", strempty(user));
+        say(sentence, _("for user %s"), strempty(user));
         if (get_number(lease, "Pid") > 0)
-                say(sentence, "until process %lld ends", get_number(lease, "Pid"));
+                say(sentence, _("until process %lld ends"), get_number(lease, "Pid"));
         say(sentence, "%s", get_text(lease, "State"));
 }
 
@@ -271,13 +281,13 @@ static void tell_lease(Sentence *sentence, const MirrorChange *change) {
         if (has(after, "State"))
                 say(sentence, "%s", get_text(after, "State"));
         if (!isempty(get_text(after, "Holder")))
-                say(sentence, "held by %s", get_text(after, "Holder"));
+                say_sentence(sentence, _("held by %s"), get_text(after, "Holder"));
 }
 
 /* The counts of devices are not printed: there is a line for each device that is added or removed. */
 static void tell_manager(Sentence *sentence, const MirrorChange *change) {
         if (has(change->properties, "EventsLost"))
-                say(sentence, "events of the kernel were lost (%lld times so far): all devices were read again",
+                say(sentence, _("events of the kernel were lost (%lld times so far): all devices were read again"),
                                 get_number(change->properties, "EventsLost"));
 }
 
@@ -287,10 +297,10 @@ static const struct {
         void (*tell)(Sentence *sentence, const MirrorChange *change);
         const char *end;
 } kinds[] = {
-                {"device", tell_new_device, tell_device, "removed"},
-                {"group", tell_new_group, tell_group, "removed"},
-                {"job", tell_new_job, tell_job, "ended"},
-                {"lease", tell_new_lease, tell_lease, "ended"},
+                {"device", tell_new_device, tell_device, N_("removed")},
+                {"group", tell_new_group, tell_group, N_("removed")},
+                {"job", tell_new_job, tell_job, N_("ended")},
+                {"lease", tell_new_lease, tell_lease, N_("ended")},
                 {"manager", NULL, tell_manager, NULL},
 };
 
@@ -310,7 +320,7 @@ char *narrate_change(const MirrorChange *change) {
                 else if (change->event == MIRROR_ADDED && kinds[i].tell_new)
                         kinds[i].tell_new(&sentence, change->object);
                 else if (change->event == MIRROR_REMOVED && kinds[i].end)
-                        say(&sentence, "%s", kinds[i].end);
+                        say(&sentence, "%s", gettext(kinds[i].end));
         }
         if (fclose(sentence.stream) != 0 || text_escape_message(&text) < 0) {
                 free(text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "options.h"
+#include "language.h"
 
 #include "memlock.h"
 #include "nearest.h"
@@ -94,7 +95,7 @@ static int refuse(const char *format, ...) {
         if (vasprintf(&text, format, arguments) < 0)
                 text = NULL;
         va_end(arguments);
-        (void)report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "%s\n" OPTIONS_HINT, strempty(text));
+        (void)report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS, "%s\n%s", strempty(text), OPTIONS_HINT);
         return -EINVAL;
 }
 
@@ -120,7 +121,7 @@ static int add_items(int letter, const char *what, const char *list, char ***ite
 /* Sets the format of show, which can be only one. Returns 0; or -EINVAL after it has printed a message. */
 static int set_format(Invocation *invocation, const char *format) {
         if (invocation->fragment && !streq(invocation->fragment, format))
-                return refuse("use only one of --qemu, --libvirt, --xml, --cloud-hypervisor, --crosvm and --cdi");
+                return refuse(_("use only one of --qemu, --libvirt, --xml, --cloud-hypervisor, --crosvm and --cdi"));
         invocation->fragment = format;
         return 0;
 }
@@ -155,23 +156,23 @@ static int refuse_option(const char *word) {
         size_t n_matches = 0;
 
         if (!name && optopt >= '0' && optopt <= '9')
-                return refuse("there is no option -%c, and numbers cannot be negative", optopt);
+                return refuse(_("there is no option -%c, and numbers cannot be negative"), optopt);
         if (!name)
-                return refuse("unknown option '-%c'\nIf this is a name that begins with '-', write '--' before it: "
-                              "vfioctl show -- -name",
+                return refuse(_("unknown option '-%c'\nIf this is a name that begins with '-', write '--' before it: "
+                                "vfioctl show -- -name"),
                                 optopt);
         if (!plain)
                 return -ENOMEM;
         for (const struct option *option = options; option->name; option++) {
                 if (streq(option->name, plain))
-                        return refuse("option '--%s' takes no value", plain);
+                        return refuse(_("option '--%s' takes no value"), plain);
                 n_matches += startswith(option->name, plain) != NULL;
         }
         if (n_matches > 1)
-                return refuse("option '--%s' is ambiguous", plain);
+                return refuse(_("option '--%s' is ambiguous"), plain);
         nearest = find_nearest(plain);
-        return nearest ? refuse("unknown option '--%s': do you mean '--%s'?", plain, nearest)
-                       : refuse("unknown option '--%s'", plain);
+        return nearest ? refuse(_("unknown option '--%s': do you mean '--%s'?"), plain, nearest)
+                       : refuse(_("unknown option '--%s'"), plain);
 }
 
 int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIONS_MAX]) {
@@ -215,24 +216,24 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         invocation->iommufd = true;
                         break;
                 case OPTION_OVERRIDE:
-                        r = add_items(option, "names of guards", optarg, &invocation->options.overrides);
+                        r = add_items(option, _("names of guards"), optarg, &invocation->options.overrides);
                         if (r < 0)
                                 return r;
                         break;
                 case OPTION_DRIVER:
                         /* "vfio" is the name in virsh. */
                         invocation->options.driver = streq(optarg, "vfio") ? NULL : optarg;
-                        r = add_items(option, "a driver, or for lists patterns", optarg, &invocation->list.drivers);
+                        r = add_items(option, _("a driver, or for lists patterns"), optarg, &invocation->list.drivers);
                         if (r < 0)
                                 return r;
                         break;
                 case OPTION_STATE:
-                        r = add_items(option, "states", optarg, &invocation->list.states);
+                        r = add_items(option, _("states"), optarg, &invocation->list.states);
                         if (r < 0)
                                 return r;
                         break;
                 case OPTION_CLASS:
-                        r = add_items(option, "classes", optarg, &invocation->list.classes);
+                        r = add_items(option, _("classes"), optarg, &invocation->list.classes);
                         if (r < 0)
                                 return r;
                         break;
@@ -257,7 +258,8 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                 case OPTION_REVERT_AFTER:
                         if (past_time_parse_span(optarg, &invocation->options.revert_after_us) < 0 ||
                                         invocation->options.revert_after_us > REVERT_AFTER_MAX_US)
-                                return refuse("'%s' is no time for --revert-after: use 90s, 2m or 1h30m, at most 24h",
+                                return refuse(_("'%s' is no time for --revert-after: use 90s, 2m or 1h30m, at most "
+                                                "24h"),
                                                 optarg);
                         break;
                 case OPTION_REATTACH:
@@ -278,7 +280,7 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                 case OPTION_VIRTUAL_FUNCTIONS:
                         invocation->virtual_functions = options_parse_number(optarg);
                         if (invocation->virtual_functions == 0)
-                                return refuse("--virtual-functions takes a number above 0");
+                                return refuse(_("--virtual-functions takes a number above 0"));
                         break;
                 case OPTION_DETACH:
                         invocation->options.detach = true;
@@ -297,14 +299,14 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_SINCE:
                         if (past_time_parse(optarg, clock_us(CLOCK_REALTIME), &invocation->since_us) < 0)
-                                return refuse("'%s' is no time for --since: use \"2026-11-27 20:00\", today, "
-                                              "yesterday, -1h or @1795809600",
+                                return refuse(_("'%s' is no time for --since: use \"2026-11-27 20:00\", today, "
+                                                "yesterday, -1h or @1795809600"),
                                                 optarg);
                         break;
                 case OPTION_LINES:
                         invocation->n_lines = options_parse_number(optarg);
                         if (invocation->n_lines == 0)
-                                return refuse("--lines takes a number above 0");
+                                return refuse(_("--lines takes a number above 0"));
                         break;
                 case OPTION_DESCRIPTORS:
                         invocation->options.descriptors = true;
@@ -314,7 +316,7 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         break;
                 case OPTION_MEMORY:
                         if (memlock_parse_size(optarg, &invocation->memory) < 0 || invocation->memory == 0)
-                                return refuse("--memory takes a size, for example 512M or 4G");
+                                return refuse(_("--memory takes a size, for example 512M or 4G"));
                         break;
                 case OPTION_FORCE_MEMLOCK:
                         invocation->force_memlock = true;
@@ -322,18 +324,18 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                 case OPTION_PID:
                         invocation->options.pid = options_parse_number(optarg);
                         if (invocation->options.pid == 0)
-                                return refuse("--pid takes the id of a process");
+                                return refuse(_("--pid takes the id of a process"));
                         break;
                 case OPTION_NO_PAGER:
                         invocation->output.pager = false;
                         break;
                 case OPTION_COLOR:
                         if (output_set_color(&invocation->output, optarg) < 0)
-                                return refuse("--color is auto, always or never, not '%s'", optarg);
+                                return refuse(_("--color is auto, always or never, not '%s'"), optarg);
                         break;
                 case OPTION_CAP:
                         if (!streq(optarg, "pci"))
-                                return refuse("vfioctl knows only PCI devices: use --cap pci");
+                                return refuse(_("vfioctl knows only PCI devices: use --cap pci"));
                         break;
                 case OPTION_TREE:
                         invocation->tree = true;
@@ -354,7 +356,7 @@ int options_parse(int argc, char **argv, Invocation *invocation, char used[OPTIO
                         invocation->no_ask_password = true;
                         break;
                 case ':':
-                        return refuse("option '%s' needs a value", argv[optind - 1]);
+                        return refuse(_("option '%s' needs a value"), argv[optind - 1]);
                 default:
                         return refuse_option(argv[optind - 1]);
                 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "language.h"
 #include "verbs.h"
 
 #include <getopt.h>
@@ -62,7 +63,7 @@ enum {
 };
 
 /* The advice after each error of usage. */
-#define OPTIONS_HINT "Try 'vfioctl --help'."
+#define OPTIONS_HINT _("Try 'vfioctl --help'.")
 
 /* The letters that can be typed, as getopt_long() takes them. */
 #define OPTIONS_SHORT ":hqn:o:H:M:"

@@ -146,7 +146,9 @@ int output_json(Output *output, json_t *document) {
 void output_field(Output *output, const char *key, const char *format, ...) {
         va_list arguments;
 
-        fprintf(output->stream, "%*s%s ", KEY_WIDTH, key, isempty(key) ? " " : ":");
+        size_t width = wrap_width(key);
+        fprintf(output->stream, "%*s%s%s ", width < KEY_WIDTH ? (int)(KEY_WIDTH - width) : 0, "", key,
+                        isempty(key) ? " " : ":");
         va_start(arguments, format);
         vfprintf(output->stream, format, arguments);
         va_end(arguments);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "overview.h"
+#include "language.h"
 
 #include "lease-proxy.h"
 #include "present.h"
@@ -148,7 +149,7 @@ const char *overview_find_availability(const Overview *overview, int32_t group) 
 
 void overview_tell_missing(const Overview *overview, bool quiet) {
         if (overview->unknown && !quiet)
-                terminal_say("vfioctl: it is not known which of the available devices the host uses: %s",
+                terminal_say(_("vfioctl: it is not known which of the available devices the host uses: %s"),
                                 overview->unknown);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* plan, and the dry runs: what detach, reattach or reset would do, which guards refuse, and the command for it. */
+#include "language.h"
 #include "own-command.h"
 #include "present.h"
 #include "proxy.h"
@@ -212,13 +213,13 @@ static void print_cures(Output *output, const Plan *plan) {
                 for (size_t k = 0; k < i; k++)
                         is_told = is_told || streq_ptr(plan->findings[k].cure, cure);
                 if (!isempty(cure) && !is_told)
-                        fprintf(output->stream, "What helps: %s\n", cure);
+                        fprintf(output->stream, _("What helps: %s\n"), cure);
         }
 }
 
 static void print_warnings(Output *output, const Plan *plan) {
         for (char *const *warning = plan->warnings; warning && *warning; warning++)
-                fprintf(output->stream, "\nWarning: %s\n", *warning);
+                fprintf(output->stream, _("\nWarning: %s\n"), *warning);
 }
 
 static void print_revert(const Invocation *invocation) {
@@ -227,7 +228,7 @@ static void print_revert(const Invocation *invocation) {
 
         if (after_us > 0)
                 fprintf(invocation->output.stream,
-                                "\nReverts: %s after it begins, unless 'vfioctl confirm' comes before\n",
+                                _("\nReverts: %s after it begins, unless 'vfioctl confirm' comes before\n"),
                                 revert_span(after_us, span));
 }
 
@@ -251,16 +252,17 @@ static int print_decision(Output *output, const Plan *plan, bool stale, char *co
                 return -ENOMEM;
 
         if (plan->would_go)
-                fputs("\nResult: can be done\n", output->stream);
+                fputs(_("\nResult: can be done\n"), output->stream);
         else
-                fprintf(output->stream, "\nResult: refused%s%s%s\n", isempty(refusing) ? "" : " by ", refusing,
-                                stale ? ": the host has changed since that plan was made" : "");
+                fprintf(output->stream, _("\nResult: refused%s%s%s\n"), isempty(refusing) ? "" : _(" by "), refusing,
+                                stale ? _(": the host has changed since that plan was made") : "");
         if (!isempty(plan->fingerprint))
-                fprintf(output->stream, "Fingerprint: %s\n", plan->fingerprint);
+                fprintf(output->stream, _("Fingerprint: %s\n"), plan->fingerprint);
         if (!line)
                 print_cures(output, plan);
         else
-                fprintf(output->stream, "%s: %s\n", plan->would_go ? "To do exactly this" : "If you are sure", line);
+                fprintf(output->stream, "%s: %s\n", plan->would_go ? _("To do exactly this") : _("If you are sure"),
+                                line);
         return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "present.h"
+#include "language.h"
 
 #include "strv.h"
 #include "terminal.h"
@@ -9,7 +10,7 @@
 #include <time.h>
 
 const char *driver_in_words(const char *driver) {
-        return isempty(driver) ? "none" : driver;
+        return isempty(driver) ? _("none") : driver;
 }
 
 char *device_description(const Device *device) {
@@ -20,7 +21,7 @@ char *device_description(const Device *device) {
         if (!isempty(device->vendor_name) && !isempty(device->device_name))
                 r = asprintf(&description, "%s %s", device->vendor_name, device->device_name);
         else
-                r = asprintf(&description, "%s %04x:%04x", isempty(kind) ? "Device" : kind, device->vendor,
+                r = asprintf(&description, "%s %04x:%04x", isempty(kind) ? _("Device") : kind, device->vendor,
                                 device->device);
         return r < 0 ? NULL : description;
 }
@@ -32,7 +33,7 @@ char *device_model(const Device *device) {
                 return strdup(device->device_name);
         /* The ids come first: they tell cards apart, and the end may be cut. */
         return asprintf(&model, "%04x:%04x %s", device->vendor, device->device,
-                               isempty(device->class_name) ? "device" : device->class_name) < 0
+                               isempty(device->class_name) ? _("device") : device->class_name) < 0
                         ? NULL
                         : model;
 }
@@ -66,9 +67,10 @@ char *job_progress(const Job *job) {
         char *text;
 
         if (streq(strempty(job->state), "finishing"))
-                return strdup("done, waiting until the host's names are back");
-        if (asprintf(&text, "%s%s%sstep %u of %u, %s %s", usual ? "" : strempty(job->state), usual ? "" : ", ",
-                            job_is_stuck_cancelled(job) ? "cancelled, " : "", job->step, job->steps,
+                return strdup(_("done, waiting until the host's names are back"));
+        /* TRANSLATORS: the state of the job comes before that: "stuck, cancelled, step 3 of 7, bind 0000:3b:00.0" */
+        if (asprintf(&text, _("%s%s%sstep %u of %u, %s %s"), usual ? "" : strempty(job->state), usual ? "" : ", ",
+                            job_is_stuck_cancelled(job) ? _("cancelled, ") : "", job->step, job->steps,
                             strempty(job->action), strempty(job->address)) < 0)
                 return NULL;
         return text;
@@ -80,11 +82,13 @@ char *holder_description(const Holder *holder) {
 
         if (holder->pid == 0) /* vfiod tells nothing else about it */
                 return strdup(strempty(holder->command));
-        if (asprintf(&text, "process %u%s%s%s%s%s: %s", holder->pid, named ? " (" : "", strempty(holder->command),
-                            named ? ")" : "", of_unit ? " of " : "", strempty(holder->unit),
-                            strempty(holder->node)) < 0)
-                return NULL;
-        return text;
+        /* TRANSLATORS: "process 324 (qemu-system-x86) of machine.slice: /dev/vfio/12" */
+        int r = of_unit ? asprintf(&text, _("process %u%s%s%s of %s: %s"), holder->pid, named ? " (" : "",
+                                          strempty(holder->command), named ? ")" : "", holder->unit,
+                                          strempty(holder->node))
+                        : asprintf(&text, _("process %u%s%s%s: %s"), holder->pid, named ? " (" : "",
+                                          strempty(holder->command), named ? ")" : "", strempty(holder->node));
+        return r < 0 ? NULL : text;
 }
 
 /* Makes an id as the kernel writes it: "0x8086". */

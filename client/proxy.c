@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proxy.h"
+#include "language.h"
 
 #include "connect.h"
 #include "decode-rows.h"
@@ -19,7 +20,7 @@
 int decoded(int r, sd_bus_error *error) {
         if (r < 0 && r != -ENOMEM)
                 (void)sd_bus_error_set(error, SD_BUS_ERROR_INCONSISTENT_MESSAGE,
-                                "Cannot understand the answer of vfiod; compare their versions.");
+                                _("Cannot understand the answer of vfiod; compare their versions."));
         return r;
 }
 
@@ -62,8 +63,8 @@ int new_selector_call(
         r = sd_bus_message_append(call, "s", translated);
         if (r == -EINVAL) /* D-Bus does not carry other strings */
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "The selector is not valid UTF-8: write each such byte as vfioctl shows it, like "
-                                "'\\xff'.");
+                                _("The selector is not valid UTF-8: write each such byte as vfioctl shows it, like "
+                                  "'\\xff'."));
         if (r < 0)
                 return r;
         *ret_call = TAKE_PTR(call);
@@ -252,7 +253,7 @@ int append_options(sd_bus_message *call, const CallOptions *options, sd_bus_erro
                         (r = append_flag(call, "no-apply", options->no_apply)) < 0 ||
                         (r = error_details_append_option(call)) < 0 || (r = sd_bus_message_close_container(call)) < 0) {
                 if (r == -EINVAL)
-                        return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "An option is not valid UTF-8.");
+                        return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, _("An option is not valid UTF-8."));
                 return r;
         }
         return 0;
@@ -373,7 +374,7 @@ int proxy_read_cancelled(sd_bus_message *reply, char **ret_state, char **ret_mes
         int r;
 
         if ((r = decoded(decode_string(reply, 's', &state), error)) < 0 ||
-                        (r = decoded(decode_string(reply, 's', &message), error)) < 0)
+                        (r = decoded(decode_sentence(reply, &message), error)) < 0)
                 return r;
         *ret_state = TAKE_PTR(state);
         *ret_message = TAKE_PTR(message);
@@ -390,7 +391,7 @@ int proxy_cancel_job(sd_bus *bus, uint32_t number, char **ret_state, char **ret_
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
                 sd_bus_error_free(error);
                 return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
-                                "There is no job %" PRIu32 ", or it has ended: see 'vfioctl jobs'.", number);
+                                _("There is no job %" PRIu32 ", or it has ended: see 'vfioctl jobs'."), number);
         }
         return r < 0 ? r : proxy_read_cancelled(reply, ret_state, ret_message, error);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* confirm; and what other verbs print of reverts. */
 #include "revert.h"
+#include "language.h"
 
 #include "connect.h"
 #include "own-command.h"
@@ -14,16 +15,16 @@
 #include <inttypes.h>
 
 const char *revert_time(uint64_t at_us, char buffer[static REVERT_TEXT_MAX]) {
-        char time[REVERT_TEXT_MAX - sizeof("at ")];
+        char time[REVERT_TEXT_MAX / 2];
 
         if (connection_is_remote()) {
-                (void)snprintf(buffer, REVERT_TEXT_MAX, "at its deadline");
+                (void)snprintf(buffer, REVERT_TEXT_MAX, _("at its deadline"));
                 return buffer;
         }
         /* The two clocks differ by a constant, unless somebody sets the time of day. */
         uint64_t now = clock_us(CLOCK_BOOTTIME), today = clock_us(CLOCK_REALTIME);
         time_in_words(at_us > now ? today + (at_us - now) : today - (now - at_us), time, sizeof(time));
-        (void)snprintf(buffer, REVERT_TEXT_MAX, "at %s", time);
+        (void)snprintf(buffer, REVERT_TEXT_MAX, _("at %s"), time);
         return buffer;
 }
 
@@ -34,7 +35,7 @@ const char *revert_span(uint64_t span_us, char buffer[static REVERT_TEXT_MAX]) {
         if (hours > 0)
                 n += snprintf(buffer + n, REVERT_TEXT_MAX - (size_t)n, "%" PRIu64 "h ", hours);
         if (minutes > 0)
-                n += snprintf(buffer + n, REVERT_TEXT_MAX - (size_t)n, "%" PRIu64 "min ", minutes);
+                n += snprintf(buffer + n, REVERT_TEXT_MAX - (size_t)n, _("%" PRIu64 "min "), minutes);
         if (seconds % 60 > 0)
                 n += snprintf(buffer + n, REVERT_TEXT_MAX - (size_t)n, "%" PRIu64 "s ", seconds % 60);
         if (n > 0)
@@ -48,10 +49,10 @@ char *revert_in_words(const Group *group, const char *selector) {
         int n;
 
         if (!isempty(group->revert_waits_for))
-                n = asprintf(&text, "as soon as possible; it waits for %s", group->revert_waits_for);
+                n = asprintf(&text, _("as soon as possible; it waits for %s"), group->revert_waits_for);
         else
-                n = asprintf(&text, "%s unless you run 'vfioctl confirm %s%s'", revert_time(group->revert_at_us, time),
-                                own_command_dashes(selector), selector);
+                n = asprintf(&text, _("%s unless you run 'vfioctl confirm %s%s'"),
+                                revert_time(group->revert_at_us, time), own_command_dashes(selector), selector);
         return n < 0 ? NULL : text;
 }
 
@@ -67,7 +68,7 @@ static int print_confirmed(Output *output, const int32_t *groups, size_t n) {
         if (output->json)
                 return output_json(output, json_pack("{s:o}", "confirmed", groups_to_json(groups, n)));
         for (size_t i = 0; i < n && !output->quiet; i++)
-                fprintf(output->stream, "Group %" PRIi32 " stays detached.\n", groups[i]);
+                fprintf(output->stream, _("Group %" PRIi32 " stays detached.\n"), groups[i]);
         return 0;
 }
 

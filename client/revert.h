@@ -6,7 +6,7 @@
 
 /* Reverts, in words: groups that go back to the host unless somebody confirms. */
 
-#define REVERT_TEXT_MAX 64
+#define REVERT_TEXT_MAX 128
 
 /* Writes "at 12:34:56"; or "at its deadline" if vfiod runs on another host, whose clock is not known here. Returns the buffer. */
 const char *revert_time(uint64_t at_us, char buffer[static REVERT_TEXT_MAX]);

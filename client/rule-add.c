@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rule add. */
+#include "language.h"
 #include "present.h"
 #include "rule-proxy.h"
 #include "rule-wait.h"
@@ -49,9 +50,9 @@ static int warn_of_finding(Forecast *forecast, const Finding *finding) {
                 return 0;
         if (contains(finding->options, "override"))
                 return add_warning(forecast,
-                                "the guard '%s' refuses as long as this is so: %s: %s. --override=%s overrides it.",
+                                _("the guard '%s' refuses as long as this is so: %s: %s. --override=%s overrides it."),
                                 finding->guard, finding->address, finding->evidence, finding->guard);
-        return add_warning(forecast, "now it could not be applied: %s%s%s", finding->evidence,
+        return add_warning(forecast, _("now it could not be applied: %s%s%s"), finding->evidence,
                         isempty(finding->cure) ? "" : " ", strempty(finding->cure));
 }
 
@@ -68,7 +69,7 @@ static int make_forecast(Invocation *invocation, Forecast *forecast) {
         if (proxy_plan(invocation->bus, invocation->selector, "detach", &options, &plan, &error) < 0)
                 return sd_bus_error_has_names(&error, "org.vfiod1.Error.NoSuchDevice", "org.vfiod1.Error.NotEndpoint")
                                 ? 0
-                                : add_warning(forecast, "now it could not be applied: %s", strempty(error.message));
+                                : add_warning(forecast, _("now it could not be applied: %s"), strempty(error.message));
         for (size_t i = 0; i < plan.n_steps && r >= 0; i++)
                 if (streq_ptr(plan.steps[i].action, "override") && !contains(forecast->devices, plan.steps[i].address))
                         r = strv_push(&forecast->devices, plan.steps[i].address);
@@ -88,16 +89,16 @@ static int warn_of_earlier_rule(Invocation *invocation, const RuleList *rules, F
                         proxy_get_device(invocation->bus, invocation->selector, &device, &error) < 0)
                 return 0;
         strv_free(TAKE_PTR(forecast->devices));
-        return isempty(device.rule) ? add_warning(forecast, "the rule matches no device now")
+        return isempty(device.rule) ? add_warning(forecast, _("the rule matches no device now"))
                                     : add_warning(forecast,
-                                                      "rule %s comes first and matches the device, too: this rule "
-                                                      "never applies to it",
+                                                      _("rule %s comes first and matches the device, too: this rule "
+                                                        "never applies to it"),
                                                       device.rule);
 }
 
 static void say_warnings(const Forecast *forecast) {
         for (char **warning = forecast->warnings; warning && *warning; warning++)
-                terminal_say("vfioctl: warning: %s", *warning);
+                terminal_say(_("vfioctl: warning: %s"), *warning);
 }
 
 static void print_added(
@@ -105,16 +106,19 @@ static void print_added(
         size_t n = strv_length(forecast->devices);
         FILE *stream = invocation->output.stream;
 
-        fprintf(stream, "Rule %s: %s\n", name, file);
+        fprintf(stream, _("Rule %s: %s\n"), name, file);
         if (invocation->options.no_apply)
-                fputs("The rule acts when the device is plugged in again, or when vfiod starts.\n", stream);
+                fputs(_("The rule acts when the device is plugged in again, or when vfiod starts.\n"), stream);
         else if (invocation->virtual_functions > 0)
-                fprintf(stream, "The rule acts now: it creates and detaches %u virtual functions.\n",
+                fprintf(stream, _("The rule acts now: it creates and detaches %u virtual functions.\n"),
                                 (unsigned)invocation->virtual_functions);
         else if (n > 0 && would_go)
-                fprintf(stream, "The rule acts now: %zu device%s will be detached.\n", n, n == 1 ? "" : "s");
+                fprintf(stream,
+                                ngettext("The rule acts now: %zu device will be detached.\n",
+                                                "The rule acts now: %zu devices will be detached.\n", n),
+                                n);
         else
-                fputs("The rule detaches nothing now.\n", stream);
+                fputs(_("The rule detaches nothing now.\n"), stream);
 }
 
 static int print_json(Output *output, const char *name, const char *file, const Forecast *forecast, const Rule *rule) {

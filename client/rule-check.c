@@ -2,6 +2,7 @@
 /* rule check. Files are checked without a daemon. */
 #include "rule-check.h"
 
+#include "language.h"
 #include "present.h"
 #include "rule-proxy.h"
 #include "rule-text.h"
@@ -9,9 +10,13 @@
 #include "verbs.h"
 
 char *rule_fault_text(const char *file, uint32_t line, const char *fault) {
+        _cleanup_free_ char *translated = language_sentence(fault);
         char *text = NULL;
 
-        int n = line > 0 ? asprintf(&text, "%s:%u: %s", file, line, fault) : asprintf(&text, "%s: %s", file, fault);
+        if (!translated)
+                return NULL;
+        int n = line > 0 ? asprintf(&text, "%s:%u: %s", file, line, translated)
+                         : asprintf(&text, "%s: %s", file, translated);
         return n < 0 ? NULL : text;
 }
 

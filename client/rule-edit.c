@@ -2,6 +2,7 @@
 /* rule enable, disable and edit. */
 #include "command.h"
 #include "consent.h"
+#include "language.h"
 #include "present.h"
 #include "rule-check.h"
 #include "rule-proxy.h"
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 
 /* Tells the result of a change, and waits for it with --wait. */
-static ExitCode finish(Invocation *invocation, const char *key, const char *text) {
+static ExitCode finish(Invocation *invocation, const char *key, const char *format) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(rule_list_clear) RuleList rules = {0};
         Output *output = &invocation->output;
@@ -28,8 +29,10 @@ static ExitCode finish(Invocation *invocation, const char *key, const char *text
                 r = output_json(output,
                                 json_pack("{s:s, s:o*}", key, invocation->rule, "rule",
                                                 rules.count > 0 ? rule_to_json(rules.items) : NULL));
-        else if (!output->quiet)
-                fprintf(output->stream, "Rule %s %s\n", invocation->rule, text);
+        else if (!output->quiet) {
+                fprintf(output->stream, format, invocation->rule);
+                fputc('\n', output->stream);
+        }
         if (r < 0)
                 return report_error(r, NULL);
         return rules.count > 0 ? rule_print_result(output, rules.items) : EXIT_DONE;
@@ -45,10 +48,12 @@ static ExitCode set_enabled(Invocation *invocation, bool enabled) {
                 return report_error(r, &error);
         if (!enabled)
                 return finish(invocation, "disabled",
-                                "is disabled. Devices that it detached stay detached until they are reattached.");
+                                _("Rule %s is disabled. Devices that it detached stay detached until they are "
+                                  "reattached."));
         return finish(invocation, "enabled",
-                        no_apply ? "is enabled. It acts when a device is plugged in again, or when vfiod starts."
-                                 : "is enabled. It acts now.");
+                        no_apply ? _("Rule %s is enabled. It acts when a device is plugged in again, or when vfiod "
+                                     "starts.")
+                                 : _("Rule %s is enabled. It acts now."));
 }
 
 ExitCode verb_rule_enable(Invocation *invocation) {
@@ -119,7 +124,7 @@ static int run_editor(const char *file) {
         if (r <= 0)
                 return r;
         (void)report_failure(EXIT_FAILED, "Failed",
-                        r == 127 ? "there is no editor: set EDITOR" : "the editor failed. Nothing was changed.");
+                        r == 127 ? _("there is no editor: set EDITOR") : _("the editor failed. Nothing was changed."));
         return -ECANCELED;
 }
 
@@ -159,12 +164,12 @@ static int edit_copy(const Invocation *invocation, const char *path, char **ret)
                 if (!(shown = rule_fault_text(invocation->rule, line, fault)))
                         return -ENOMEM;
                 if (!may_ask(invocation)) {
-                        (void)report_failure(EXIT_FAILED, "Failed", "%s\nThe rule was not changed.", shown);
+                        (void)report_failure(EXIT_FAILED, "Failed", _("%s\nThe rule was not changed."), shown);
                         return -ECANCELED;
                 }
                 terminal_say("%s", shown);
-                if (!consent_ask("Edit again?")) {
-                        (void)report_failure(EXIT_FAILED, "Failed", "The rule was not changed.");
+                if (!consent_ask(_("Edit again?"))) {
+                        (void)report_failure(EXIT_FAILED, "Failed", _("The rule was not changed."));
                         return -ECANCELED;
                 }
         }
@@ -178,8 +183,8 @@ static int send_text(const Invocation *invocation, const char *text, uint64_t ve
         int r = proxy_edit_rule(invocation->bus, invocation->rule, text, version, no_apply, error);
         if (!sd_bus_error_has_name(error, "org.vfiod1.Error.RuleChanged") || !may_ask(invocation))
                 return r;
-        terminal_say("vfioctl: somebody else has changed rule %s while you edited it.", invocation->rule);
-        if (!consent_ask("Replace that text by yours?"))
+        terminal_say(_("vfioctl: somebody else has changed rule %s while you edited it."), invocation->rule);
+        if (!consent_ask(_("Replace that text by yours?")))
                 return r;
         sd_bus_error_free(error);
         return proxy_edit_rule(invocation->bus, invocation->rule, text, 0, no_apply, error);
@@ -198,17 +203,17 @@ static ExitCode edit(Invocation *invocation, const RuleDetails *old, const char 
                         return r == -ECANCELED ? EXIT_FAILED : report_error(r, NULL);
                 *ret_unsaved = false;
                 if (streq(text, old->text))
-                        return finish(invocation, "unchanged", "was not changed.");
+                        return finish(invocation, "unchanged", _("Rule %s was not changed."));
                 if (invocation->dry_run)
                         return finish(invocation, "unchanged",
-                                        "would be changed. With --dry-run, nothing was changed.");
+                                        _("Rule %s would be changed. With --dry-run, nothing was changed."));
                 r = send_text(invocation, text, old->version, &error);
                 if (r >= 0)
-                        return finish(invocation, "changed", "was changed.");
+                        return finish(invocation, "changed", _("Rule %s was changed."));
                 *ret_unsaved = true;
                 ExitCode code = report_error(r, &error);
                 if (!may_ask(invocation) || sd_bus_error_has_name(&error, "org.vfiod1.Error.RuleChanged") ||
-                                !consent_ask("Edit again?"))
+                                !consent_ask(_("Edit again?")))
                         return code;
         }
 }
@@ -220,7 +225,7 @@ static bool keep_copy(const Invocation *invocation, const char *old, const char 
         if (rule_text_read(path, &text) >= 0 && streq(text, old))
                 return false;
         if (!invocation->output.json)
-                terminal_say("Your text is in %s", path);
+                terminal_say(_("Your text is in %s"), path);
         return true;
 }
 
@@ -237,8 +242,8 @@ ExitCode verb_rule_edit(Invocation *invocation) {
                 return report_error(r, &error);
         if (isempty(details.text))
                 return report_failure(EXIT_REFUSED, "Failed",
-                                "vfiod does not show the text of rule %s: it is masked, longer than 8 KiB, or not "
-                                "readable for everybody.\nEdit the file itself, and call 'vfioctl rescan'.",
+                                _("vfiod does not show the text of rule %s: it is masked, longer than 8 KiB, or not "
+                                  "readable for everybody.\nEdit the file itself, and call 'vfioctl rescan'."),
                                 invocation->rule);
         if (asprintf(&path, "%s/vfioctl-%s-XXXXXX.conf", isempty(folder) ? "/tmp" : folder, invocation->rule) < 0) {
                 path = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule-json.h"
+#include "language.h"
 
 #include "policy/rule.h"
 #include "rule-text.h"
@@ -18,7 +19,7 @@ int rule_json_check_keys(json_t *object, const char *where, const char *const *k
         json_t *value;
 
         if (!json_is_object(object))
-                return rule_json_refuse(ret_problem, where, NULL, "must be an object");
+                return rule_json_refuse(ret_problem, where, NULL, _("must be an object"));
         json_object_foreach(object, key, value) {
                 const char *const *known = keys;
 
@@ -26,7 +27,7 @@ int rule_json_check_keys(json_t *object, const char *where, const char *const *k
                 while (*known && !streq(*known, key))
                         known++;
                 if (!*known)
-                        return rule_json_refuse(ret_problem, where, key, "there is no such key");
+                        return rule_json_refuse(ret_problem, where, key, _("there is no such key"));
         }
         return 0;
 }
@@ -99,7 +100,7 @@ static int write_string(
         if (!value)
                 return 0;
         if (isempty(text) || text[strcspn(text, "\r\n")] != '\0')
-                return rule_json_refuse(ret_problem, where, key, "must be a string of one line");
+                return rule_json_refuse(ret_problem, where, key, _("must be a string of one line"));
         fprintf(stream, "%s=%s\n", name, text);
         return 0;
 }
@@ -109,7 +110,7 @@ static int write_strings(
         int r = 0;
 
         if (!json_is_array(list))
-                return rule_json_refuse(ret_problem, where, key, "must be a list of strings");
+                return rule_json_refuse(ret_problem, where, key, _("must be a list of strings"));
         for (size_t i = 0; i < json_array_size(list) && r >= 0; i++)
                 r = write_string(stream, name, json_array_get(list, i), where, key, ret_problem);
         return r;
@@ -121,9 +122,9 @@ static int write_model(FILE *stream, json_t *match, const char *where, char **re
         if (!json_object_get(match, "model"))
                 return 0;
         if (!model || strlen(model) != 9 || model[4] != ':' || strspn(model, "0123456789abcdefABCDEF:") != 9)
-                return rule_json_refuse(ret_problem, where, "model", "must be like 8086:10d3");
+                return rule_json_refuse(ret_problem, where, "model", _("must be like 8086:10d3"));
         if (json_object_get(match, "vendor"))
-                return rule_json_refuse(ret_problem, where, "vendor", "\"model\" has the vendor");
+                return rule_json_refuse(ret_problem, where, "vendor", _("\"model\" has the vendor"));
         fprintf(stream, "Vendor=%.4s\nDevice=%s\n", model, model + 5);
         return 0;
 }
@@ -163,7 +164,7 @@ static int write_detach(FILE *stream, json_t *detach, const char *where, char **
         if (overrides && (r = write_strings(stream, "Override", overrides, where, "override", ret_problem)) < 0)
                 return r;
         if (count && !json_is_integer(count))
-                return rule_json_refuse(ret_problem, where, "virtual-functions", "must be a number");
+                return rule_json_refuse(ret_problem, where, "virtual-functions", _("must be a number"));
         if (count)
                 fprintf(stream, "VirtualFunctions=%" JSON_INTEGER_FORMAT "\n", json_integer_value(count));
         return 0;
@@ -174,13 +175,13 @@ static int write_rule(FILE *stream, json_t *rule, const char *where, char **ret_
         _cleanup_free_ char *match_where = NULL, *detach_where = NULL;
         int r;
 
-        if (asprintf(&match_where, "%s.match", where) < 0 || asprintf(&detach_where, "%s.detach", where) < 0)
+        if (asprintf(&match_where, _("%s.match"), where) < 0 || asprintf(&detach_where, _("%s.detach"), where) < 0)
                 return -ENOMEM;
         if ((r = write_match(stream, json_object_get(rule, "match"), match_where, ret_problem)) < 0)
                 return r;
         fputs("[Detach]\n", stream);
         if (enabled && !json_is_boolean(enabled))
-                return rule_json_refuse(ret_problem, where, "enabled", "must be true or false");
+                return rule_json_refuse(ret_problem, where, "enabled", _("must be true or false"));
         if (json_is_false(enabled))
                 fputs("Enabled=no\n", stream);
         return detach ? write_detach(stream, detach, detach_where, ret_problem) : 0;

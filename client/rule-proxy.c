@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule-proxy.h"
+#include "language.h"
 
 #include "decode-rows.h"
 #include "decode.h"
@@ -55,7 +56,7 @@ int proxy_remove_rule(sd_bus *bus, const char *name, sd_bus_error *error) {
         if (r >= 0)
                 r = sd_bus_message_append(call, "s", name);
         if (r == -EINVAL)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "The name is not valid UTF-8.");
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, _("The name is not valid UTF-8."));
         if (r < 0 || (r = append_rule_options(call, 0, false)) < 0)
                 return r;
         return error_details_call(bus, call, 0, error, NULL);
@@ -73,7 +74,7 @@ static int make_path(const char *name, char **ret, sd_bus_error *error) {
         int r = rule_text_name_is_valid(name) ? sd_bus_path_encode(ROOT "/rules", name, ret) : -EINVAL;
 
         return r == -EINVAL ? sd_bus_error_setf(error, SERVICE ".Error.NoSuchRule",
-                                              "There is no rule of that name. 'vfioctl rule list' lists all.")
+                                              _("There is no rule of that name. 'vfioctl rule list' lists all."))
                             : r;
 }
 
@@ -83,7 +84,7 @@ static int translate(int r, sd_bus_error *error) {
                 return r;
         sd_bus_error_free(error);
         return sd_bus_error_setf(error, SERVICE ".Error.NoSuchRule",
-                        "There is no rule of that name. 'vfioctl rule list' lists all.");
+                        _("There is no rule of that name. 'vfioctl rule list' lists all."));
 }
 
 int proxy_get_rule(sd_bus *bus, const char *name, RuleDetails *ret_details, sd_bus_error *error) {

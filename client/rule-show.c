@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rule show. */
+#include "language.h"
 #include "present.h"
 #include "rule-proxy.h"
 #include "rule-text.h"
@@ -23,11 +24,11 @@ static int print_others(const Invocation *invocation, const Rule *rule, const ch
                                 !rule_text_may_match(text, strempty(device->address), device->vendor, device->device,
                                                 device->class))
                         continue;
-                output_field(output, key, "%s: rule %s comes first", device->address, device->rule);
+                output_field(output, key, _("%s: rule %s comes first"), device->address, device->rule);
                 key = "";
         }
         if (!isempty(key))
-                output_field(output, key, "none matches");
+                output_field(output, key, _("none matches"));
         return 0;
 }
 
@@ -35,25 +36,29 @@ static void print_devices(Output *output, const Rule *rule) {
         for (size_t i = 0; i < rule->devices.count; i++) {
                 const Entry *device = &rule->devices.items[i];
 
-                output_field(output, i == 0 ? "Devices" : "", "%s: %s%s%s", device->address, strempty(device->status),
-                                isempty(device->message) ? "" : ": ", strempty(device->message));
+                output_field(output, i == 0 ? _("Devices") : "", "%s: %s%s%s", device->address,
+                                strempty(device->status), isempty(device->message) ? "" : ": ",
+                                strempty(device->message));
         }
 }
 
 static int print_text(Invocation *invocation, const Rule *rule, const RuleDetails *details, sd_bus_error *error) {
+        _cleanup_free_ char *reason = language_sentence(strempty(details->reason));
         Output *output = &invocation->output;
         int r = 0;
 
-        output_field(output, "Rule", "%s", rule->name);
-        output_field(output, "File", "%s", rule->file);
-        output_field(output, "State", "%s", strempty(rule->state));
-        if (!isempty(details->reason) && rule->line > 0)
-                output_field(output, "Reason", "line %u: %s", (unsigned)rule->line, details->reason);
-        else if (!isempty(details->reason))
-                output_field(output, "Reason", "%s", details->reason);
+        if (!reason)
+                return -ENOMEM;
+        output_field(output, _("Rule"), "%s", rule->name);
+        output_field(output, _("File"), "%s", rule->file);
+        output_field(output, _("State"), "%s", strempty(rule->state));
+        if (*reason && rule->line > 0)
+                output_field(output, _("Reason"), _("line %u: %s"), (unsigned)rule->line, reason);
+        else if (*reason)
+                output_field(output, _("Reason"), "%s", reason);
         print_devices(output, rule);
         if (rule->devices.count == 0 && streq_ptr(rule->state, "active"))
-                r = print_others(invocation, rule, details->text, "Devices", error);
+                r = print_others(invocation, rule, details->text, _("Devices"), error);
         if (!isempty(details->text))
                 fprintf(output->stream, "\n%s", details->text);
         return r;

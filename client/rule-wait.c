@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rule-wait.h"
+#include "language.h"
 
 #include "rule-proxy.h"
 #include "terminal.h"
@@ -70,7 +71,7 @@ int rule_wait(Invocation *invocation, const char *name, RuleList *ret, sd_bus_er
                         return 0;
                 }
                 if (!told && !isempty(unfinished->message) && !invocation->output.quiet) {
-                        terminal_say("vfioctl: waiting for %s: %s", unfinished->address, unfinished->message);
+                        terminal_say(_("vfioctl: waiting for %s: %s"), unfinished->address, unfinished->message);
                         told = true;
                 }
                 r = await_signal(invocation->bus, &heard);
@@ -92,6 +93,6 @@ ExitCode rule_print_result(Output *output, const Rule *rule) {
                                         isempty(message) ? "" : ": ", message);
         }
         if (rule->devices.count == 0 && !output->json && !output->quiet)
-                fprintf(output->stream, "No device: no device matches the rule, or another rule comes first.\n");
+                fprintf(output->stream, _("No device: no device matches the rule, or another rule comes first.\n"));
         return code;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rule list and remove; rescan; and what detach and reattach do with rules. */
 #include "rule.h"
+#include "language.h"
 
 #include "own-command.h"
 #include "present.h"
@@ -37,8 +38,9 @@ static int add_line(const Output *output, struct libscols_table *table, const Ru
         else if (streq_ptr(rule->state, "off"))
                 note = rule_fault_text(rule->file, rule->line, strempty(rule->fault));
         else
-                note = strdup(streq_ptr(rule->state, "active") ? "no matching device, or an earlier rule applies to it"
-                                                               : strempty(rule->file));
+                note = strdup(streq_ptr(rule->state, "active")
+                                                ? _("no matching device, or an earlier rule applies to it")
+                                                : strempty(rule->file));
         if (!note)
                 return -ENOMEM;
         if (!device || device == rule->devices.items)
@@ -103,7 +105,7 @@ ExitCode verb_rule_list(Invocation *invocation) {
         if (r < 0)
                 return report_error(r, &error);
         if (rules.count == 0 && !invocation->output.quiet && !invocation->output.json)
-                fputs("vfioctl: there are no rules\n", stderr);
+                fputs(_("vfioctl: there are no rules\n"), stderr);
         r = print_rules(&invocation->output, &rules);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
@@ -116,7 +118,7 @@ static void tell_successor(const Invocation *invocation) {
                 return;
         for (size_t i = 0; i < rules.count; i++)
                 if (streq_ptr(rules.items[i].name, invocation->rule))
-                        terminal_say("vfioctl: the rule of the same name in %s is active now", rules.items[i].file);
+                        terminal_say(_("vfioctl: the rule of the same name in %s is active now"), rules.items[i].file);
 }
 
 ExitCode verb_rule_remove(Invocation *invocation) {
@@ -132,8 +134,8 @@ ExitCode verb_rule_remove(Invocation *invocation) {
                 r = output_json(output, json_pack("{s:s}", "removed", invocation->rule));
         else if (!output->quiet)
                 fprintf(output->stream,
-                                "Rule %s was removed.\nDevices that it detached stay detached until they are "
-                                "reattached.\n",
+                                _("Rule %s was removed.\nDevices that it detached stay detached until they are "
+                                  "reattached.\n"),
                                 invocation->rule);
         return r < 0 ? report_error(r, NULL) : EXIT_DONE;
 }
@@ -193,7 +195,7 @@ ExitCode rule_check_persist(Invocation *invocation) {
         r = persist(invocation, true, &file, &error);
         if (r >= 0 || r == -ENODEV) /* detach itself refuses a group without endpoints, with a better message */
                 return EXIT_DONE;
-        return report_error_with(r, &error, "vfioctl: nothing was detached, and no rule was written.");
+        return report_error_with(r, &error, _("vfioctl: nothing was detached, and no rule was written."));
 }
 
 ExitCode rule_persist(Invocation *invocation, char **ret_file) {
@@ -204,8 +206,9 @@ ExitCode rule_persist(Invocation *invocation, char **ret_file) {
         if (r >= 0)
                 return EXIT_DONE;
         (void)report_error(r, &error);
-        terminal_say("vfioctl: %s is detached, but only until the next boot: the rule is not written. To write it, use "
-                     "'vfioctl rule add'.",
+        terminal_say(_("vfioctl: %s is detached, but only until the next boot: the rule is not written. To write it, "
+                       "use "
+                       "'vfioctl rule add'."),
                         invocation->selector);
         return EXIT_NO_RULE;
 }
@@ -234,9 +237,9 @@ void rule_tell_next_detach(const Invocation *invocation, const EntryList *change
                 if (find_changed(&rules.items[i], changes, &addresses) < 0 || !addresses ||
                                 !(list = strv_join(addresses, ", ")))
                         continue;
-                terminal_say("vfioctl: rule %s will detach %s again when the device appears the next time, or when "
-                             "vfiod "
-                             "starts. To prevent that: vfioctl rule remove %s%s",
+                terminal_say(_("vfioctl: rule %s will detach %s again when the device appears the next time, or when "
+                               "vfiod "
+                               "starts. To prevent that: vfioctl rule remove %s%s"),
                                 rules.items[i].name, list, own_command_dashes(rules.items[i].name),
                                 rules.items[i].name);
         }

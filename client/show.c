@@ -2,6 +2,7 @@
 /* show: all properties of a device and its group, and the processes that hold them. */
 #include "fragment.h"
 #include "job-text.h"
+#include "language.h"
 #include "lease-proxy.h"
 #include "present.h"
 #include "proxy.h"
@@ -55,7 +56,7 @@ static void subject_get_lease(Invocation *invocation, Subject *subject) {
 
         r = proxy_get_lease_of_group(invocation->bus, subject->group.number, &subject->lease, &error);
         if (r < 0 && !invocation->output.quiet)
-                terminal_say("vfioctl: cannot read the lease: %s",
+                terminal_say(_("vfioctl: cannot read the lease: %s"),
                                 isempty(error.message) ? strerror(-r) : error.message);
 }
 
@@ -67,7 +68,7 @@ static void subject_get_use(Invocation *invocation, Subject *subject) {
         r = proxy_list_holders(invocation->bus, invocation->selector, &subject->holders, &error);
         subject->holders_known = r >= 0;
         if (r < 0 && !invocation->output.quiet)
-                terminal_say("vfioctl: cannot find out which processes hold the device: %s",
+                terminal_say(_("vfioctl: cannot find out which processes hold the device: %s"),
                                 isempty(error.message) ? strerror(-r) : error.message);
 
         if (subject->group.path && streq(strempty(subject->group.state), "leased"))
@@ -76,7 +77,7 @@ static void subject_get_use(Invocation *invocation, Subject *subject) {
                 return;
         r = get_job(invocation->bus, subject->group.number, &subject->job, &job_error);
         if (r < 0 && !invocation->output.quiet)
-                terminal_say("vfioctl: cannot read the job: %s",
+                terminal_say(_("vfioctl: cannot read the job: %s"),
                                 isempty(job_error.message) ? strerror(-r) : job_error.message);
 }
 
@@ -110,13 +111,13 @@ static void print_text(Output *output, const char *key, const char *text) {
 }
 
 static void print_state(Output *output, const char *state) {
-        output_field(output, "State", "%s%s%s", output_state_color(output, state), strempty(state),
+        output_field(output, _("State"), "%s%s%s", output_state_color(output, state), strempty(state),
                         output_color_reset(output));
 }
 
 static void print_link(Output *output, const char *key, uint32_t speed, uint32_t width) {
         if (speed > 0)
-                output_field(output, key, "%u.%u GT/s, x%u", speed / 1000, speed % 1000 / 100, width);
+                output_field(output, key, _("%u.%u GT/s, x%u"), speed / 1000, speed % 1000 / 100, width);
 }
 
 static void print_original(Output *output, const Device *device) {
@@ -125,9 +126,9 @@ static void print_original(Output *output, const Device *device) {
         if (!is_ours && isempty(device->original_driver) && isempty(device->original_override) &&
                         !device->original_names)
                 return;
-        output_field(output, "Original driver", "%s", driver_in_words(device->original_driver));
-        print_text(output, "Original override", device->original_override);
-        print_strings(output, "Original names", device->original_names);
+        output_field(output, _("Original driver"), "%s", driver_in_words(device->original_driver));
+        print_text(output, _("Original override"), device->original_override);
+        print_strings(output, _("Original names"), device->original_names);
 }
 
 /* Prints the processes that have the nodes of this device open. The address "" stands for the node of the group. */
@@ -140,7 +141,7 @@ static void print_holders(Output *output, const HolderList *holders, const char 
                 if (!streq(strempty(holders->items[i].address), address))
                         continue;
                 description = holder_description(&holders->items[i]);
-                output_field(output, n++ == 0 ? "Held by" : "", "%s", strempty(description));
+                output_field(output, n++ == 0 ? _("Held by") : "", "%s", strempty(description));
         }
 }
 
@@ -150,8 +151,8 @@ static void print_job(Output *output, const Job *job) {
         if (job->number == 0)
                 return;
         progress = job_progress(job);
-        output_field(output, "Job", "%u, %s, %s", job->number, strempty(job->kind), strempty(progress));
-        print_text(output, "Waits for", job->waits_for);
+        output_field(output, _("Job"), "%u, %s, %s", job->number, strempty(job->kind), strempty(progress));
+        print_text(output, _("Waits for"), job->waits_for);
 }
 
 /* Prints who has the group, since when, and until when. */
@@ -162,50 +163,50 @@ static void print_lease(Output *output, const Lease *lease) {
         if (lease->number == 0)
                 return;
         time_in_words(lease->since_us, since, sizeof(since));
-        output_field(output, "Lease", "%u of user %s, %s%s%s, since %s", lease->number, strempty(user),
+        output_field(output, _("Lease"), _("%u of user %s, %s%s%s, since %s"), lease->number, strempty(user),
                         output_state_color(output, lease->state), strempty(lease->state), output_color_reset(output),
                         since);
         if (lease->pid > 0)
-                output_field(output, "", "until process %u ends", lease->pid);
-        print_text(output, "Lease held by", lease->holder);
+                output_field(output, "", _("until process %u ends"), lease->pid);
+        print_text(output, _("Lease held by"), lease->holder);
 }
 
 static void print_device(Output *output, const Device *device, const HolderList *holders) {
         _cleanup_free_ char *description = device_description(device);
 
-        output_field(output, "Device", "%s", strempty(device->address));
-        print_text(output, "Name", description);
-        print_text(output, "Subsystem", device->subsystem_name);
-        output_field(output, "Class", "%s%s%06x", strempty(device->class_name), isempty(device->class_name) ? "" : ", ",
-                        device->class);
-        output_field(output, "IDs", "%04x:%04x, subsystem %04x:%04x, revision %02x", device->vendor, device->device,
-                        device->subsystem_vendor, device->subsystem_device, device->revision);
+        output_field(output, _("Device"), "%s", strempty(device->address));
+        print_text(output, _("Name"), description);
+        print_text(output, _("Subsystem"), device->subsystem_name);
+        output_field(output, _("Class"), "%s%s%06x", strempty(device->class_name),
+                        isempty(device->class_name) ? "" : ", ", device->class);
+        output_field(output, _("IDs"), _("%04x:%04x, subsystem %04x:%04x, revision %02x"), device->vendor,
+                        device->device, device->subsystem_vendor, device->subsystem_device, device->revision);
         print_state(output, device->state);
-        output_field(output, "Driver", "%s", driver_in_words(device->driver));
+        output_field(output, _("Driver"), "%s", driver_in_words(device->driver));
         print_original(output, device);
-        print_strings(output, "Network", device->network_interfaces);
-        print_strings(output, "Block devices", device->block_devices);
+        print_strings(output, _("Network"), device->network_interfaces);
+        print_strings(output, _("Block devices"), device->block_devices);
         if (!device->endpoint)
-                output_field(output, "Endpoint", "no, it stays with the host");
+                output_field(output, _("Endpoint"), _("no, it stays with the host"));
         if (device->group < 0)
-                output_field(output, "IOMMU group", "none");
+                output_field(output, _("IOMMU group"), "%s", _("none"));
         else
-                output_field(output, "IOMMU group", "%i", device->group);
-        print_text(output, "Node", device->node);
-        print_text(output, "Cdev", device->cdev);
+                output_field(output, _("IOMMU group"), "%i", device->group);
+        print_text(output, _("Node"), device->node);
+        print_text(output, _("Cdev"), device->cdev);
         if (device->numa_node >= 0)
-                output_field(output, "NUMA node", "%i", device->numa_node);
-        print_link(output, "Link", device->link_speed, device->link_width);
-        print_link(output, "Maximum link", device->link_speed_max, device->link_width_max);
+                output_field(output, _("NUMA node"), "%i", device->numa_node);
+        print_link(output, _("Link"), device->link_speed, device->link_width);
+        print_link(output, _("Maximum link"), device->link_speed_max, device->link_width_max);
         if (device->reset_methods)
-                print_strings(output, "Reset", device->reset_methods);
+                print_strings(output, _("Reset"), device->reset_methods);
         else
-                output_field(output, "Reset", "none");
+                output_field(output, _("Reset"), "%s", _("none"));
         if (device->boot_vga)
-                output_field(output, "Boot display", "yes");
-        print_text(output, "Physical function", device->physical_function);
+                output_field(output, _("Boot display"), "%s", _("yes"));
+        print_text(output, _("Physical function"), device->physical_function);
         if (device->virtual_functions_max > 0)
-                output_field(output, "Virtual functions", "%zu of %u", strv_length(device->virtual_functions),
+                output_field(output, _("Virtual functions"), _("%zu of %u"), strv_length(device->virtual_functions),
                                 device->virtual_functions_max);
         for (char **address = device->virtual_functions; address && *address; address++)
                 output_field(output, "", "%s", *address);
@@ -218,8 +219,8 @@ static void print_member(Output *output, const char *key, const Device *device) 
 
         output_field(output, key, "%s %s%s%s%s%s%s%s%s", strempty(device->address),
                         output_state_color(output, device->state), strempty(device->state), output_color_reset(output),
-                        driven ? ", driver " : "", strempty(device->driver), named ? ", " : "", strempty(names),
-                        device->endpoint ? "" : ", not an endpoint");
+                        driven ? _(", driver ") : "", strempty(device->driver), named ? ", " : "", strempty(names),
+                        device->endpoint ? "" : _(", not an endpoint"));
 }
 
 /* Prints when the group goes back to the host. */
@@ -231,29 +232,29 @@ static void print_revert(Output *output, const Group *group) {
                 return;
         (void)snprintf(selector, sizeof(selector), "group:%i", group->number);
         text = revert_in_words(group, selector);
-        print_text(output, "Reverts", text);
+        print_text(output, _("Reverts"), text);
 }
 
 static void print_group(Output *output, const Subject *subject) {
         const DeviceList *members = &subject->members;
         const Group *group = &subject->group;
 
-        output_field(output, "Group", "%i", group->number);
+        output_field(output, _("Group"), "%i", group->number);
         print_state(output, group->state);
-        output_field(output, "Viable", "%s", group->viable ? "yes" : "no");
+        output_field(output, _("Viable"), "%s", group->viable ? _("yes") : _("no"));
         for (size_t i = 0; i < group->blockers.count; i++) {
                 const Entry *blocker = &group->blockers.items[i];
 
-                output_field(output, i == 0 ? "Blocked by" : "", "%s, driver %s: %s", blocker->address,
+                output_field(output, i == 0 ? _("Blocked by") : "", _("%s, driver %s: %s"), blocker->address,
                                 driver_in_words(blocker->driver), blocker->reason);
         }
         print_job(output, &subject->job);
         print_lease(output, &subject->lease);
         print_revert(output, group);
-        output_field(output, "Node", "%s", isempty(group->node) ? "none" : group->node);
+        output_field(output, _("Node"), "%s", isempty(group->node) ? _("none") : group->node);
         print_holders(output, &subject->holders, "");
         for (size_t i = 0; i < members->count; i++)
-                print_member(output, i == 0 ? "Members" : "", &members->items[i]);
+                print_member(output, i == 0 ? _("Members") : "", &members->items[i]);
 }
 
 static int print_subject(Output *output, const Subject *subject) {

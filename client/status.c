@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* status: the version of vfiod, the IOMMU, the numbers of devices, groups and leases, and what deserves attention. */
 #include "config.h"
+#include "language.h"
 #include "lease-proxy.h"
 #include "present.h"
 #include "proxy.h"
@@ -88,7 +89,7 @@ static void print_count(Output *output, const char *key, json_int_t count, const
 
 /* Prints which groups go back to the host, and when. */
 static void print_reverts(Output *output, const GroupList *groups) {
-        const char *key = "Reverts";
+        const char *key = _("Reverts");
 
         for (size_t i = 0; i < groups->count; i++) {
                 const Group *group = &groups->items[i];
@@ -99,7 +100,7 @@ static void print_reverts(Output *output, const GroupList *groups) {
                         continue;
                 (void)snprintf(selector, sizeof(selector), "group:%i", group->number);
                 text = revert_in_words(group, selector);
-                output_field(output, key, "group %i, %s", group->number, strempty(text));
+                output_field(output, key, _("group %i, %s"), group->number, strempty(text));
                 key = "";
         }
 }
@@ -111,22 +112,23 @@ static int print_status(Output *output, const Status *status, const Counts *coun
         if (streq(strempty(status->version), VFIOD_VERSION))
                 output_field(output, "vfiod", "%s", VFIOD_VERSION);
         else
-                output_field(output, "vfiod", "%s (vfioctl %s)", strempty(status->version), VFIOD_VERSION);
-        output_field(output, "IOMMU", "%s", strempty(status->iommu));
+                output_field(output, "vfiod", _("%s (vfioctl %s)"), strempty(status->version), VFIOD_VERSION);
+        output_field(output, _("IOMMU"), "%s", strempty(status->iommu));
         if (!isempty(status->iommu_reason))
-                output_field(output, "Reason", "%s", status->iommu_reason);
+                output_field(output, _("Reason"), "%s", status->iommu_reason);
         if (!isempty(status->iommu_warning))
-                output_field(output, "Warning", "%s", status->iommu_warning);
-        output_field(output, "Devices", "%u", status->device_count);
-        output_field(output, "Groups", "%u", status->group_count);
-        output_field(output, "Detached", "%u", status->detached_count);
-        print_count(output, "Leases", counts->leases, "");
-        print_count(output, "Jobs", counts->jobs, "");
-        print_count(output, "Stuck jobs", counts->stuck_jobs, ": see 'vfioctl jobs'");
+                output_field(output, _("Warning"), "%s", status->iommu_warning);
+        output_field(output, _("Devices"), "%u", status->device_count);
+        output_field(output, _("Groups"), "%u", status->group_count);
+        output_field(output, _("Detached"), "%u", status->detached_count);
+        print_count(output, _("Leases"), counts->leases, "");
+        print_count(output, _("Jobs"), counts->jobs, "");
+        print_count(output, _("Stuck jobs"), counts->stuck_jobs, _(": see 'vfioctl jobs'"));
         print_reverts(output, groups);
-        print_count(output, "Refused by rules", counts->refused, ": see 'vfioctl rule list'");
-        print_count(output, "Rules with errors", counts->faulty, ": see 'vfioctl rule check'");
-        print_count(output, "Lost events", status->events_lost, " times; each time, vfiod read all devices again");
+        print_count(output, _("Refused by rules"), counts->refused, _(": see 'vfioctl rule list'"));
+        print_count(output, _("Rules with errors"), counts->faulty, _(": see 'vfioctl rule check'"));
+        print_count(output, _("Lost events"), status->events_lost,
+                        _(" times; each time, vfiod read all devices again"));
         return 0;
 }
 

@@ -22,7 +22,7 @@ typedef enum Operand {
 typedef struct Verb {
         const char *name;      /* one word or two */
         const char *arguments; /* as --help shows them */
-        const char *summary;
+        const char *summary;   /* to translate with gettext() */
         Operand operand;
         const char *options; /* letters of the options that only some verbs take, and this one does */
         ExitCode (*run)(Invocation *invocation);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vfs: the virtual functions (VFs) of a physical function (PF). */
+#include "language.h"
 #include "present.h"
 #include "proxy.h"
 #include "strv.h"
@@ -83,8 +84,14 @@ static void print_none(Output *output, const Device *pf, size_t n_removed) {
                 return;
         fprintf(output->stream, "%s: ", strempty(pf->address));
         if (n_removed > 0)
-                fprintf(output->stream, "%zu virtual function%s removed, now ", n_removed, n_removed == 1 ? "" : "s");
-        fprintf(output->stream, "0 of %" PRIu32 " virtual functions\n", pf->virtual_functions_max);
+                fprintf(output->stream,
+                                ngettext("%zu virtual function removed, now ", "%zu virtual functions removed, now ",
+                                                n_removed),
+                                n_removed);
+        fprintf(output->stream,
+                        ngettext("0 of %" PRIu32 " virtual function\n", "0 of %" PRIu32 " virtual functions\n",
+                                        pf->virtual_functions_max),
+                        pf->virtual_functions_max);
 }
 
 static int print_vfs(Output *output, const Device *pf, const DeviceList *vfs, size_t n_removed) {
@@ -130,7 +137,7 @@ ExitCode verb_vfs(Invocation *invocation) {
         if (r < 0)
                 return report_error(r, &error);
         if (pf.virtual_functions_max == 0)
-                return report_failure(EXIT_REFUSED, "NoVirtualFunctions", "%s cannot have virtual functions",
+                return report_failure(EXIT_REFUSED, "NoVirtualFunctions", _("%s cannot have virtual functions"),
                                 strempty(pf.address));
         r = get_vfs(invocation->bus, &pf, &vfs);
         if (r >= 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "work.h"
+#include "language.h"
 
 #include "lease-proxy.h"
 #include "present.h"
@@ -71,7 +72,7 @@ static bool is_known(const Work *work) {
 static void show(Work *work) {
         bool waits = !isempty(work->job.waits_for);
         _cleanup_free_ char *step = NULL, *line = NULL;
-        char group[sizeof(" group -2147483648")] = "";
+        char group[64] = "";
 
         if (!work->has_terminal || !work->takes_long || work->stops_waiting || !is_known(work))
                 return;
@@ -79,8 +80,8 @@ static void show(Work *work) {
         if (!step)
                 return;
         if (work->job.group >= 0)
-                (void)snprintf(group, sizeof(group), " group %i", work->job.group);
-        if (asprintf(&line, "%s%s: %s ...%s%s%s", work->verb, group, step, waits ? " (waits for " : "",
+                (void)snprintf(group, sizeof(group), _(" group %i"), work->job.group);
+        if (asprintf(&line, "%s%s: %s ...%s%s%s", work->verb, group, step, waits ? _(" (waits for ") : "",
                             strempty(work->job.waits_for), waits ? ")" : "") < 0) {
                 line = NULL;
                 return;
@@ -95,7 +96,8 @@ static void tell_holder(Work *work) {
         if (work->has_terminal || work->invocation->output.quiet || work->stops_waiting || isempty(job->waits_for) ||
                         free_and_strdup(&work->told, job->waits_for) <= 0)
                 return;
-        terminal_say("vfioctl: %s of %s waits for %s", strempty(job->action), strempty(job->address), job->waits_for);
+        terminal_say(_("vfioctl: %s of %s waits for %s"), strempty(job->action), strempty(job->address),
+                        job->waits_for);
 }
 
 /* Says what a stuck job will do. A job that is not stuck undoes its work now, and its result says so. */
@@ -191,9 +193,9 @@ static int on_answer_timeout(sd_event_source *source, uint64_t time, void *userd
 
 static void stop_waiting(Work *work) {
         if (is_known(work))
-                terminal_say("vfioctl: job %u continues without vfioctl: see 'vfioctl jobs'", work->job.number);
+                terminal_say(_("vfioctl: job %u continues without vfioctl: see 'vfioctl jobs'"), work->job.number);
         else
-                fputs("vfioctl: if the job has begun, it continues without vfioctl: see 'vfioctl jobs'\n", stderr);
+                fputs(_("vfioctl: if the job has begun, it continues without vfioctl: see 'vfioctl jobs'\n"), stderr);
 
         work->stops_waiting = true;
         if (!work->cancel_slot || work->cancelled ||
@@ -217,7 +219,7 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
         }
         work->cancelling = true;
         if (!work->invocation->output.quiet)
-                fputs("vfioctl: cancelling the job; press Ctrl-C again to stop waiting\n", stderr);
+                fputs(_("vfioctl: cancelling the job; press Ctrl-C again to stop waiting\n"), stderr);
         cancel(work);
         show(work);
         return 0;

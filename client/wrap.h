@@ -3,11 +3,15 @@
 
 #include <stddef.h>
 
-/* Text in lines, for the cells of a table. */
+/* Text in lines, and its width on a terminal: a Chinese character has two columns. LC_CTYPE must be set. */
 
-/* Replaces blanks by line breaks, so that each line has at most width characters. A longer word has a line of its own. With
- * width 0, each word has. */
-void wrap_words(char *text, size_t width);
+/* Returns the number of columns of the text, which is one line. */
+size_t wrap_width(const char *text);
 
-/* Returns the number of characters of the longest line; text may be NULL. */
+/* Returns a copy of the text with line breaks, so that each line has at most width columns. The caller frees it. NULL if there is
+ * not enough memory. A break replaces a blank, or comes beside a character of two columns: languages with such characters have no
+ * blanks. A longer word has a line of its own. With width 0, each word has. */
+char *wrap_words(const char *text, size_t width);
+
+/* Returns the number of columns of the longest line; text may be NULL. */
 size_t wrap_longest_line(const char *text);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const char *const vfioctl_environment[] = {"LC_ALL=C.UTF-8", "TERM=xterm", "TZ=UTC", NULL};
+const char *const vfioctl_environment[] = {"LC_ALL=C.UTF-8", "LANGUAGE=", "TERM=xterm", "TZ=UTC", NULL};
 
 char **vfioctl_argv(const char *arguments) {
         g_autofree char *line = g_strdup_printf("%s %s", VFIOCTL, arguments);

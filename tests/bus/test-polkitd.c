@@ -109,6 +109,38 @@ static Process *start_polkitd(Fixture *fixture, Files *files) {
         return polkitd;
 }
 
+/* The real polkitd reads the translations of the actions: what it would ask in a language. */
+static void test_languages(void) {
+        static const struct {
+                const char *language, *text;
+        } cases[] = {{"C", "Detach PCI devices for virtual machines, and reset them"},
+                        {"fr_FR.UTF-8", "Detach PCI devices for virtual machines, and reset them"},
+                        {"de_DE.UTF-8", "PCI-Geräte für virtuelle Maschinen abtrennen, und sie zurücksetzen"},
+                        {"zh_CN.UTF-8", "为虚拟机分离 PCI 设备，以及复位它们"}};
+        Fixture *fixture = fixture_start(NULL);
+        Files files;
+
+        files_make(&files);
+        Process *polkitd = start_polkitd(fixture, &files);
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(GError) error = NULL;
+                g_autoptr(GVariant) reply = g_dbus_connection_call_sync(fixture->connection, POLKIT_NAME,
+                                "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
+                                "EnumerateActions", g_variant_new("(s)", cases[i].language), NULL,
+                                G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, NULL, &error);
+
+                g_assert_no_error(error);
+                g_autofree char *text = g_variant_print(reply, FALSE),
+                                *wanted = g_strdup_printf("('org.vfiod1.detach', '%s', ", cases[i].text);
+                g_test_message("%s", cases[i].language);
+                g_assert_nonnull(strstr(text, wanted));
+        }
+        g_assert_cmpint(kill(process_get_pid(polkitd), SIGKILL), ==, 0);
+        g_assert_cmpint(process_finish(polkitd), ==, 128 + SIGKILL);
+        fixture_stop(fixture);
+        files_remove(&files);
+}
+
 static Pending *call_from(GDBusConnection *connection, const char *method, const char *arguments) {
         return connection_call_start(connection, G_DBUS_CALL_FLAGS_NONE, BUS_PATH, MANAGER, method, arguments);
 }
@@ -186,6 +218,7 @@ static void test_prompt(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/polkitd/example", test_example);
+        g_test_add_func("/bus/polkitd/languages", test_languages);
         g_test_add_func("/bus/polkitd/prompt", test_prompt);
         return g_test_run();
 }

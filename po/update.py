@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Updates the files in po/ after a text has changed: sentences.h, and the catalogs. Then translate what is empty or fuzzy.
+
+With --check, changes nothing, and fails if a file is not as this program would write it, or if a catalog is not complete.
+With --template FILE, only writes the template for a new language."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PO = ROOT / "po"
+LITERAL = r'"(?:[^"\\\n]|\\.)*"'
+GROUP = re.compile(rf"{LITERAL}(?:\s*(?:PRI[a-zA-Z0-9]+\b|{LITERAL}))*")
+DIRECTIVE = r"%[-0-9.*#+ ]*(?:hh|h|ll|l|z|j)?[a-zA-Z%]"
+
+
+def lines_of(name):
+    return [line for line in (PO / name).read_text().splitlines() if line and not line.startswith("#")]
+
+
+def without_comments(text):
+    return re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
+
+
+def without_logging(text):
+    """The text without calls like log_error(...): the journal is English."""
+    out, end = [], 0
+    for match in re.finditer(r"\b(?:log_\w+|call_entry_log_\w+|call_details_set|sscanf|static_assert|sysfs_\w+|SYSFS_PATH)\(", text):
+        if match.start() < end:
+            continue
+        out.append(text[end : match.start()])
+        depth, end = 1, match.end()
+        while depth > 0:
+            string = re.compile(rf"{LITERAL}|'(?:[^'\\]|\\.)+'").match(text, end)
+            depth += {"(": 1, ")": -1}.get(text[end], 0) if not string else 0
+            end = string.end() if string else end + 1
+    return "".join(out) + text[end:]
+
+
+def is_sentence(text):
+    """Whether people read it: it has two words. Commands, names of files, and ends of sentences stay as they are."""
+    words = re.sub(DIRECTIVE, "%", re.sub(r'PRI\w+|"', "", text))
+    if re.match(r"(sudo|echo|vfioctl|supergfxctl|dpdk-devbind|Device Minor|Raspberry)\b|# |\\", words):
+        return False
+    if re.match(r"\s*<|%<|journalctl|error: |Helper of|Cannot [a-zA-Z' -]+$|.*(without an entry|who may call it|written by everybody|widths below)", words):
+        return False
+    if re.search(r"'group:$|run '$|--override=$", words) or (words.startswith("/") and words.count(" ") < 4):
+        return False
+    return len(re.findall(r"[A-Za-z][a-z]+", words)) >= 2 and bool(
+        re.search(r"[A-Za-z]{2,}[,:;)]? |% [a-z]{2,}|[a-z]{2,} %", words)
+    )
+
+
+def whole(literal):
+    """The format of the whole sentence: what ends in a blank, or in an open parenthesis, has more text behind it."""
+    is_open = literal.endswith(' "') or literal.count("(") > literal.count(")")
+    return re.sub(r' ?"$', ' %s"' if literal.endswith(' "') else '%s"', literal) if is_open else literal
+
+
+def sentences():
+    """All sentences of the daemon in the files of SENTENCES, the most specific first."""
+    found = set()
+    for pattern in lines_of("SENTENCES"):
+        for path in sorted(ROOT.glob(pattern)):
+            text = re.sub(r"^\s*#.*", "", without_logging(without_comments(path.read_text())), flags=re.M)
+            for match in GROUP.finditer(text):
+                literal = re.sub(r'"\s*"', "", match.group(0))
+                literal = re.sub(r'"\s*(PRI\w+)\s*"', r'" \1 "', re.sub(r'"\s*(PRI\w+)$', r'" \1', literal))
+                if is_sentence(literal):
+                    found.add(whole(literal))
+
+    def rank(literal):
+        letters = re.sub(DIRECTIVE + r'|PRI\w+|"', "", literal)
+        return -len(letters), literal
+
+    return sorted(found, key=rank)
+
+
+def sentences_text():
+    # The translations are no formats of printf(): vfioctl itself puts the parts in, so that a translation may leave some out.
+    rows = "".join(f"                /* xgettext:no-c-format */\n                N_({literal}),\n" for literal in sentences())
+    return (
+        "/* SPDX-License-Identifier: GPL-2.0-or-later */\n"
+        "/* Made by po/update.py: do not edit. The formats of the sentences of vfiod, the most specific first. */\n"
+        "/* clang-format off */\n"
+        "#pragma once\n\n"
+        "#include <inttypes.h>\n\n"
+        "static const char *const sentence_formats[] = {\n" + rows + "};\n"
+    )
+
+
+def make_template(path):
+    subprocess.run(
+        ["xgettext", "--from-code=UTF-8", "--language=C", "--keyword=_", "--keyword=N_", "--keyword=ngettext:1,2",
+         "--add-comments=TRANSLATORS", "--package-name=vfiod", "--no-wrap", "--sort-by-file",
+         f"--files-from={PO / 'POTFILES'}", f"--directory={ROOT}", f"--output={path}"],
+        check=True,
+    )
+    text = path.read_text()
+    # The line numbers would change with each edit, and the date with each call.
+    text = re.sub(r"^#: .*\n", lambda m: re.sub(r":\d+", "", m.group(0)), text, flags=re.M)
+    text = re.sub(r'^"POT-Creation-Date: .*\n', "", text, flags=re.M)
+    path.write_text(text)
+
+
+def merged(language, template):
+    """The catalog as msgmerge makes it of the present one."""
+    text = subprocess.run(
+        ["msgmerge", "--quiet", "--no-wrap", "--sort-by-file", "--no-location", "--no-fuzzy-matching", "--output-file=-",
+         str(PO / f"{language}.po"), str(template)],
+        check=True, stdout=subprocess.PIPE, text=True,
+    ).stdout
+    return subprocess.run(
+        ["msgattrib", "--no-obsolete", "--no-wrap"], input=text, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def check_catalog(language):
+    """Returns what is wrong with the catalog; "" for nothing."""
+    result = subprocess.run(
+        ["msgfmt", "--check", "--statistics", "--output-file=/dev/null", str(PO / f"{language}.po")],
+        stderr=subprocess.PIPE, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+    )
+    if result.returncode != 0 or "fuzzy" in result.stderr or "untranslated" in result.stderr:
+        return f"po/{language}.po is not complete: {result.stderr.strip()}"
+    return ""
+
+
+def main():
+    checks = sys.argv[1:] == ["--check"]
+    wrong = []
+
+    def put(path, text):
+        if path.exists() and path.read_text() == text:
+            return
+        if checks:
+            wrong.append(f"{path.relative_to(ROOT)} is not up to date: run po/update.py")
+        else:
+            path.write_text(text)
+
+    put(PO / "sentences.h", sentences_text())
+    with tempfile.TemporaryDirectory() as folder:
+        template = pathlib.Path(folder) / "vfiod.pot"
+        make_template(template)
+        if sys.argv[1:2] == ["--template"]:
+            pathlib.Path(sys.argv[2]).write_text(template.read_text())
+            return 0
+        for language in lines_of("LINGUAS"):
+            put(PO / f"{language}.po", merged(language, template))
+            wrong += filter(None, [check_catalog(language)] if checks else [])
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
