@@ -430,8 +430,8 @@ static int report(Output *output, const Difference *difference, bool changed, co
                 return 0;
         fprintf(output->stream, "%s%s\n", text, remark);
         if (makes_functions(difference))
-                fputs("The virtual functions last until the next boot: \"HOST FILE\" in vfioctl(1) tells how to make "
-                      "them at each boot.\n",
+                fputs(_("The virtual functions last until the next boot: \"HOST FILE\" in vfioctl(1) tells how to make "
+                        "them at each boot.\n"),
                                 output->stream);
         return 0;
 }

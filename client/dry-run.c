@@ -99,8 +99,8 @@ ExitCode dry_run_vfs(Invocation *invocation) {
                                 describe_fate(options));
         if (n == 0)
                 return would(invocation, _("remove the %zu virtual functions of %s"), n_before, address);
-        return would(invocation, _("remove the %zu virtual functions of %s, and create %" PRIu32 "%s"), n_before, address,
-                        n, describe_fate(options));
+        return would(invocation, _("remove the %zu virtual functions of %s, and create %" PRIu32 "%s"), n_before,
+                        address, n, describe_fate(options));
 }
 
 ExitCode dry_run_lease(Invocation *invocation) {
@@ -114,7 +114,8 @@ ExitCode dry_run_lease(Invocation *invocation) {
         int r = proxy_try_lease(invocation->bus, invocation->selector, &invocation->options, &detaches, &error);
         if (r < 0)
                 return report_error(r, &error);
-        return detaches ? would(invocation, _("detach the group of %s, and give you a lease of it"), invocation->selector)
+        return detaches ? would(invocation, _("detach the group of %s, and give you a lease of it"),
+                                          invocation->selector)
                         : would(invocation, _("give you a lease of %s, which is detached"), invocation->selector);
 }
 

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "group-columns.h"
 
+#include "language.h"
+
 static const struct {
         const char *name, *summary;
         Column column;
 } all[] = {
-                [GROUP_COLUMN_GROUP] = {"GROUP", "number of the group, and addresses of its members; always shown",
+                [GROUP_COLUMN_GROUP] = {"GROUP", N_("number of the group, and addresses of its members; always shown"),
                                 {"GROUP/ADDRESS", SCOLS_FL_TREE}},
-                [GROUP_COLUMN_STATE] = {"STATE", "state of the group, and of each member", {"STATE", 0}},
-                [GROUP_COLUMN_AVAILABILITY] = {"AVAILABILITY", "whether it can be given to a virtual machine",
+                [GROUP_COLUMN_STATE] = {"STATE", N_("state of the group, and of each member"), {"STATE", 0}},
+                [GROUP_COLUMN_AVAILABILITY] = {"AVAILABILITY", N_("whether it can be given to a virtual machine"),
                                 {"AVAILABILITY", 0}},
-                [GROUP_COLUMN_DRIVER] = {"DRIVER", "driver that is bound now", {"DRIVER", 0}},
-                [GROUP_COLUMN_NAMES] = {"NAMES", "network interfaces and disks", {"NAMES", 0}},
-                [GROUP_COLUMN_HOLDER] = {"HOLDER", "guard that refuses to detach it", {"HOLDER", 0}},
-                [GROUP_COLUMN_REVERTS] = {"REVERTS", "when it goes back to the host", {"REVERTS", 0}},
-                [GROUP_COLUMN_DEVICE] = {"DEVICE", "vendor and model; in a narrow terminal, only the model",
+                [GROUP_COLUMN_DRIVER] = {"DRIVER", N_("driver that is bound now"), {"DRIVER", 0}},
+                [GROUP_COLUMN_NAMES] = {"NAMES", N_("network interfaces and disks"), {"NAMES", 0}},
+                [GROUP_COLUMN_HOLDER] = {"HOLDER", N_("guard that refuses to detach it"), {"HOLDER", 0}},
+                [GROUP_COLUMN_REVERTS] = {"REVERTS", N_("when it goes back to the host"), {"REVERTS", 0}},
+                [GROUP_COLUMN_DEVICE] = {"DEVICE", N_("vendor and model; in a narrow terminal, only the model"),
                                 {"DEVICE", 0}},
 };
 static_assert(ELEMENTSOF(all) == _GROUP_COLUMN_MAX, "each column has a name");
@@ -44,7 +46,8 @@ ExitCode group_columns_parse(const char *text, GroupColumns *ret) {
 
                 if (column == _GROUP_COLUMN_MAX)
                         return report_failure(EXIT_USAGE, SD_BUS_ERROR_INVALID_ARGS,
-                                        "there is no column '%.*s': see 'vfioctl groups -o help'", (int)length, name);
+                                        _("there is no column '%.*s': see 'vfioctl groups -o help'"), (int)length,
+                                        name);
                 if (!added)
                         add(&columns, column);
         }
@@ -70,11 +73,11 @@ const char *group_column_name(size_t i) {
 }
 
 const char *group_column_summary(size_t i) {
-        return i < ELEMENTSOF(all) ? all[i].summary : NULL;
+        return i < ELEMENTSOF(all) ? gettext(all[i].summary) : NULL;
 }
 
 int group_columns_print_help(Output *output) {
         for (size_t i = 0; i < ELEMENTSOF(all); i++)
-                fprintf(output->stream, "%-13s %s\n", all[i].name, all[i].summary);
+                fprintf(output->stream, "%-13s %s\n", all[i].name, gettext(all[i].summary));
         return 0;
 }

@@ -385,6 +385,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("another process may have a device node open: vfiod is not allowed to examine it"),
                 /* xgettext:no-c-format */
+                N_("%s has an error in line %u, so it is off: %s. Correct it first (vfioctl rule edit %s%s)."),
+                /* xgettext:no-c-format */
                 N_("User %u already has %zu running %s, which is the maximum: try again when one is done."),
                 /* xgettext:no-c-format */
                 N_("it is a symbolic link: only a link to /dev/null is allowed, which masks a rule"),
@@ -1029,6 +1031,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("%s cannot leave its driver: %s"),
                 /* xgettext:no-c-format */
+                N_("%s cannot leave its driver: %s%s"),
+                /* xgettext:no-c-format */
                 N_("%s has %zu virtual function%s now%s"),
                 /* xgettext:no-c-format */
                 N_(", run 'sudo limine-update'"),
@@ -1270,6 +1274,8 @@ static const char *const sentence_formats[] = {
                 N_("the device"),
                 /* xgettext:no-c-format */
                 N_("Line %u of %s"),
+                /* xgettext:no-c-format */
+                N_("a dry run"),
                 /* xgettext:no-c-format */
                 N_("and %u more%s"),
                 /* xgettext:no-c-format */
