@@ -5,6 +5,7 @@
 - Every relative link leads to a file of this tree, and every anchor to a heading.
 - Every fenced block of a guide has the form of markdown_text.py. What is a shell command has the syntax of bash; XML, JSON and YAML are well-formed.
 - docs/guides/troubleshooting.md has one entry for each error that dbus/org.vfiod1.xml lists.
+- The commands for boot loaders in docs/guides/enable-the-iommu.md are those that the unit test of vfioctl doctor expects.
 - docs/guides/README.md names each guide.
 - No example starts QEMU with the output of vfioctl as arguments: if vfioctl fails, the virtual machine would start without its card.
 
@@ -27,6 +28,8 @@ WEB = re.compile(r"[a-z]+:")
 ERRORS = re.compile(r"^  Errors\. .*\n((?:    .*\n)+)", re.MULTILINE)
 ERROR = re.compile(r"^    ([A-Z][A-Za-z]+) ", re.MULTILINE)
 OWN_ERRORS = {"AccessDenied"}  # of D-Bus
+STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')  # of C
+STRINGS = re.compile(rf"{STRING.pattern}(?:\s*{STRING.pattern})*")
 UNSAFE = re.compile(r"qemu-system[^\n]*\$\(vfioctl|qemu-system[^\n]*`vfioctl")
 PAGES = "docs/*.scd", "README.md", "docs/**/*.md"
 
@@ -110,6 +113,16 @@ def check_errors(tap, root):
     tap.check("there are errors", len(names) > 30, names)
 
 
+def check_boot_loaders(tap, root):
+    """The commands of enable-the-iommu.md are cures of doctor."""
+    source = (root / "tests" / "unit" / "test-boot-loader.c").read_text()
+    cures = {"".join(json.loads(part) for part in STRING.findall(text)) for text in STRINGS.findall(source)}
+    commands = [line for block in markdown_text.split(root / "docs" / "guides" / "enable-the-iommu.md")[0]
+                if block.language == "sh" for line in block.lines]
+    tap.equal("doctor prints each command for a boot loader", [command for command in commands if command not in cures], [])
+    tap.check("there are commands for boot loaders", len(commands) > 8, commands)
+
+
 def main():
     root = pathlib.Path(sys.argv[1]).resolve()
     folder = root / "docs" / "guides"
@@ -119,6 +132,7 @@ def main():
     tap.run("links", check_links, tap, root, paths)
     tap.run("blocks", check_blocks, tap, guides)
     tap.run("errors", check_errors, tap, root)
+    tap.run("boot loaders", check_boot_loaders, tap, root)
     named = {target for _, target in markdown_text.links(folder / "README.md")}
     tap.equal("the index names each guide", sorted({path.name for path in guides} - {"README.md"} - named), [])
     unsafe = [f"{path.relative_to(root)}: {match.group(0)}" for pattern in PAGES for path in sorted(root.glob(pattern))
