@@ -64,9 +64,9 @@ class Shell:
 
 
 # What differs from run to run, as it is written into a guide.
-VARIABLE = [(r"dma_map\([^)]*\)", "dma_map(...)"),
+VARIABLE = [(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", "..."), (r"dma_map\([^)]*\)", "dma_map(...)"),
             (r"(?<![0-9:])[0-9]{2}:[0-9]{2}:[0-9]{2}(?![0-9:.])", "..."),
-            (r"(process [0-9]+ \(qemu-system-x86\)) of [^ :]*\.(?:service|scope)", r"\1..."), (r"^bash: line [0-9]+: ", "bash: ..."),
+            (r"(process [0-9]+ \([a-z0-9-]+\)) of [^ :]*\.(?:service|scope)", r"\1..."), (r"^bash: line [0-9]+: ", "bash: ..."),
             (r"(qemu-system-x86) \([0-9]+\) *", r"\1 ..."), (r"(process|pid) [0-9]+", r"\1 ..."), (r"\b[0-9a-f]{16}\b", "...")]
 
 
