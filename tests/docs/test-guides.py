@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks the Markdown files: test-guides.py SOURCE-ROOT.
 
+- The parser of guides, on a sample: first, because the guest test relies on it.
 - Every relative link leads to a file of this tree, and every anchor to a heading.
 - Every fenced block of a guide has the form of markdown_text.py. What is a shell command has the syntax of bash; XML, JSON and YAML are well-formed.
 - docs/guides/troubleshooting.md has one entry for each error that dbus/org.vfiod1.xml lists.
@@ -17,6 +18,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "vm"))
@@ -31,7 +33,64 @@ OWN_ERRORS = {"AccessDenied"}  # of D-Bus
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')  # of C
 STRINGS = re.compile(rf"{STRING.pattern}(?:\s*{STRING.pattern})*")
 UNSAFE = re.compile(r"qemu-system[^\n]*\$\(vfioctl|qemu-system[^\n]*`vfioctl")
+# [(expected lines, output, whether they match)]
+MATCHES = [([], "", True), ([], "x\n", False), (["x"], "x", True), (["x"], "", False), (["x"], "y\n", False), (["x"], "x\ny\n", False),
+           (["x ... z"], "x y z\n", True), (["x ... z"], "x y\nz\n", False), (["..."], "", True), (["...", "z"], "x\ny\nz\n", True),
+           (["...", "z"], "x\n", False), (["x", "", "y"], "x\n\ny\n\n", True), (["a.b"], "axb\n", False), (["x"], "x  \n", True)]
+SAMPLE = """# A `b`, _c_
+[x](x.md#y) and `[no](no.md)`
+## Same
+
+```console
+# one \\
+> two
+out
+
+out
+$ three  # status 5
+a...b
+# four
+
+```
+```sh not-run: no card
+not a heading:
+# x
+```
+```js file: a/b.js
+1;
+```
+
+```console new-login
+$ five
+```
+## Same
+"""
 PAGES = "docs/*.scd", "README.md", "docs/**/*.md"
+
+
+def check_parser(tap):
+    """The parser on a sample, which has the forms that the guest test relies on."""
+    with tempfile.NamedTemporaryFile("w", suffix=".md") as file:
+        file.write(SAMPLE)
+        file.flush()
+        path = pathlib.Path(file.name)
+        blocks, _ = markdown_text.split(path)
+        tap.equal("blocks", [(block.line, block.language, block.reason, block.file, block.is_new_login) for block in blocks],
+                  [(6, "console", None, None, False), (17, "sh", "no card", None, False), (21, "js", None, "a/b.js", False),
+                   (25, "console", None, None, True)])
+        steps = markdown_text.steps(blocks[0])
+        tap.equal("steps", [(step.line, step.user, step.command, step.status, step.expected, step.first, step.last) for step in steps],
+                  [(6, "root", "one \\\ntwo", 0, ["out", "", "out"], 8, 10),
+                   (11, "user", "three  # status 5", 5, ["a...b"], 12, 12), (13, "root", "four", 0, [], 14, 13)])
+        tap.equal("anchors", markdown_text.anchors(path), ["a-b-c", "same", "same-1"])
+        tap.equal("links", markdown_text.links(path), [(2, "x.md#y")])
+    for expected, output, is_right in MATCHES:
+        tap.equal(f"{expected} {'matches' if is_right else 'does not match'} {output!r}", markdown_text.matches(expected, output), is_right)
+    try:
+        markdown_text.steps(markdown_text.Block(pathlib.Path("x"), 1, "console", None, None, ["output"]))
+        tap.check("output without a command is refused", False)
+    except markdown_text.MarkdownError:
+        tap.check("output without a command is refused", True)
 
 
 def check_links(tap, root, paths):
@@ -129,6 +188,7 @@ def main():
     paths = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
     guides = sorted(folder.glob("*.md"))
     tap = Tap()
+    tap.run("the parser", check_parser, tap)
     tap.run("links", check_links, tap, root, paths)
     tap.run("blocks", check_blocks, tap, guides)
     tap.run("errors", check_errors, tap, root)
