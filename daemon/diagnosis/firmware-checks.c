@@ -151,7 +151,8 @@ static void check_parameters(const HostFacts *facts, CheckList *list) {
                                 "The parameter amd_iommu=on has no effect: the kernel knows no such value, and uses "
                                 "AMD-Vi without it.");
                 boot_loader_cure_remove(list, &facts->boot, "amd_iommu=on");
-        } else if (facts->platform.cpu == CPU_AMD && facts->platform.on_switch_given) {
+        } else if (facts->platform.cpu == CPU_AMD && facts->platform.on_switch_given &&
+                        facts->platform.table != FIRMWARE_DMAR) { /* a hypervisor may emulate VT-d on any CPU */
                 check_add(list, CHECK_BOOT, "kernel-parameters", CHECK_INFO,
                                 "The parameter intel_iommu=on has no effect: this CPU is from AMD.");
                 boot_loader_cure_remove(list, &facts->boot, "intel_iommu=on");

@@ -188,7 +188,11 @@ static void test_boot(void) {
         EXPECT(&bed, "kernel-parameters", "info", "amd_iommu=on has no effect", "sudo sed *amd_iommu=on*");
         temp_tree_file(bed.tree, "intel_iommu=on\n", "proc/cmdline");
         EXPECT_NONE(&bed, "kernel-parameters");
+        /* A virtual machine on AMD, whose hypervisor emulates VT-d. */
         temp_tree_file(bed.tree, AMD, "proc/cpuinfo");
+        EXPECT_NONE(&bed, "kernel-parameters");
+        temp_tree_remove(bed.tree, "sys/firmware/acpi/tables/DMAR");
+        temp_tree_file(bed.tree, "x", "sys/firmware/acpi/tables/IVRS");
         EXPECT(&bed, "kernel-parameters", "info", "from AMD", "/etc/default/grub is right already. *");
 
         EXPECT_NONE(&bed, "lockdown");

@@ -20,10 +20,13 @@ Devices have QEMU ids, and Guest.address(id) returns their PCI address, so tests
                                       not say that it is one (HARDWARE)
     sound   sound                     a sound card behind a root port, in its own group
     display display                   the VGA card that the firmware uses, on the root bus, in its own group
+    graphics graphics, graphics-sound a second graphics card with its sound function, in one group
     hotplug hot-0, hot-1, hot-2       empty root ports: Guest.plug(driver, id, "hot-0")
-    full                              all of the above except usb, sound and display
+    full                              story, dual, e1000e, nvme, sriov and hotplug
     odd                               nvme, keyboard and cxl
     used                              dual, e1000e, nvme, sriov, usb, sound and display: devices that a host may use
+    guides                            story, e1000e, nvme, igb, display and graphics: what the guides in docs/ use; only QEMU 10
+                                      has it
     none                              only what the guest itself needs
 
 MAC addresses are fixed (MACS). The network cards share a hub without a connection to the outside. Names and
@@ -134,6 +137,13 @@ def display(folder):
     return device("VGA", "display", bus="pcie.0", addr="0x7", romfile="")
 
 
+def graphics(folder):
+    return [*root_port("graphics-port", 7),
+            *device("bochs-display", "graphics", bus="graphics-port", addr="0x0.0", multifunction="on"),
+            *device("intel-hda", "graphics-sound", bus="graphics-port", addr="0x0.1"),
+            "-audiodev", "none,id=quiet", *device("hda-duplex", "graphics-codec", bus="graphics-sound.0", audiodev="quiet")]
+
+
 def hotplug(folder):
     return [argument for number in range(HOTPLUG_PORTS)
             for argument in root_port(f"hot-{number}", 8 + number)]
@@ -151,13 +161,17 @@ def used(folder):
     return [argument for part in (dual, e1000e, nvme, sriov, usb, sound, display) for argument in part(folder)]
 
 
+def guides(folder):
+    return [argument for part in (story, e1000e, nvme, igb, display, graphics) for argument in part(folder)]
+
+
 def none(folder):
     return []
 
 
 TOPOLOGIES = {make.__name__: make
-              for make in (story, dual, e1000e, nvme, sriov, igb, usb, keyboard, cxl, sound, display, hotplug, full, odd, used,
-                           none)}
+              for make in (story, dual, e1000e, nvme, sriov, igb, usb, keyboard, cxl, sound, display, graphics, hotplug, full, odd,
+                           used, guides, none)}
 
 
 def arguments(name, folder):
