@@ -2,6 +2,7 @@
 """The rows lookups and survey: what a detach costs vfiod and its worker, on the fake kernel."""
 
 import os
+import pathlib
 import re
 import signal
 import statistics
@@ -31,11 +32,14 @@ def is_lookup(line):
 
 
 def count_lookups(sim, callback, *arguments):
-    """The look-ups of vfiod and its helpers while callback() runs."""
-    tracer = subprocess.Popen([program("strace"), "-f", "-qq", "-yy", "-s", "256", "-o", TRACE, "-e",
-                               "trace=%file", "-p", str(sim.vfiod.pid)], stderr=subprocess.PIPE, text=True)
+    """The look-ups of vfiod and its helpers while callback() runs. strace follows only later children, so it gets the processes that
+    start the helpers, too."""
+    pids = family(sim.vfiod.pid)
+    tracer = subprocess.Popen([program("strace"), "-f", "-qq", "-yy", "-s", "256", "-o", TRACE, "-e", "trace=%file",
+                               *(f"--attach={pid}" for pid in pids)], stderr=subprocess.PIPE, text=True)
     try:
-        await_traced(sim.vfiod.pid)
+        for pid in pids:
+            await_traced(pid)
         callback(*arguments)
         time.sleep(0.3)  # what is done after the answer counts, too
     finally:
@@ -44,6 +48,15 @@ def count_lookups(sim, callback, *arguments):
         tracer.stderr.close()
     with open(TRACE, encoding="utf-8", errors="replace") as file:
         return sum(map(is_lookup, file))
+
+
+def family(pid):
+    """The process, its children, their children, and so on. A child may end meanwhile."""
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return []
+    return [pid, *(member for child in children for member in family(int(child)))]
 
 
 def await_traced(pid):
