@@ -56,7 +56,7 @@ int scan_driver_again(const Kernel *kernel, Inventory *inventory, Device *device
         device->driver_due_us = 0;
         int r = pci_device_read_driver_of(kernel, device->address, driver);
         if (r < 0 || !streq(driver, strempty(device->driver)))
-                return scan_device(kernel, inventory, device->address);
+                return scan_changes(kernel, inventory, device->address);
         if (++device->driver_readings < ELEMENTSOF(delays_us))
                 expect_check(inventory, device);
         return 0;
