@@ -332,16 +332,43 @@ static int on_function(PciAddress address, void *userdata) {
         return facts.endpoint;
 }
 
+/* What the folder of a member lists. */
+typedef struct Dependents {
+        bool functions; /* links to VFs */
+        bool bus;       /* a root bus, which a controller such as a VMD has made */
+} Dependents;
+
+static int on_dependent(int folder_fd, const char *name, void *userdata) {
+        Dependents *dependents = userdata;
+
+        (void)folder_fd;
+        dependents->functions = dependents->functions || startswith(name, "virtfn");
+        /* As pci_path_find_controller() finds it in a path. */
+        dependents->bus = dependents->bus || startswith(name, "pci");
+        return 0;
+}
+
 int work_verify_complete(const Work *work, Problem *problem) {
         Search search = {.work = work};
+        bool has_controller = false;
         int r = 0;
 
-        for (size_t i = 0; i < work->plan->n_members && r == 0; i++)
-                if (work->fds[i] >= 0)
-                        r = verify_functions(work, i, problem);
-        if (r != 0)
-                return r;
-        r = pci_device_for_each(work->kernel, on_function, &search);
+        for (size_t i = 0; i < work->plan->n_members; i++) {
+                Dependents dependents = {};
+
+                if (work->fds[i] < 0) {
+                        has_controller = true; /* unknown */
+                        continue;
+                }
+                r = sysfs_for_each(work->fds[i], ".", on_dependent, &dependents);
+                if ((r = work_check_read(work, i, r, problem)) != 0 ||
+                                (dependents.functions && (r = verify_functions(work, i, problem)) != 0))
+                        return r;
+                has_controller = has_controller || dependents.bus;
+        }
+        /* A host can have 10,000 functions. */
+        if (has_controller)
+                r = pci_device_for_each(work->kernel, on_function, &search);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot list the devices: %s", strerror(-r));
         if (r == 0)

@@ -22,6 +22,7 @@ typedef struct Search {
         DeviceNode *nodes;
         size_t n_nodes;
         unsigned depth;
+        bool has_nvme; /* a folder below the function is named after NVMe */
 } Search;
 
 static int add_node(Search *search, dev_t number, bool block) {
@@ -80,6 +81,7 @@ static int on_entry(int folder_fd, const char *name, bool is_folder, void *userd
                 return 0;
         if (search->depth >= DEPTH_MAX)
                 return -ELOOP;
+        search->has_nvme = search->has_nvme || startswith(name, "nvme");
         search->depth++;
         int r = sysfs_for_each_typed(folder_fd, name, on_entry, search);
         search->depth--;
@@ -98,7 +100,8 @@ static int on_controller(int folder_fd, const char *name, void *userdata) {
         return pci_address_from_devpath(target, &address) >= 0 && pci_address_equal(address, search->address);
 }
 
-/* With NVMe multipath, the nodes of the disks are below the subsystem, not below the controller. */
+/* With NVMe multipath, the nodes of the disks are below the subsystem, not below the controller, which is below the function:
+ * "nvme/nvme0". */
 static int on_subsystem(int folder_fd, const char *name, void *userdata) {
         int r = sysfs_for_each(folder_fd, name, on_controller, userdata);
         if (r > 0)
@@ -129,7 +132,8 @@ int device_nodes_collect(const Kernel *kernel, PciAddress address, DeviceNode **
         if (fd < 0)
                 return fd;
         int r = sysfs_for_each_typed(fd, ".", on_entry, &search);
-        if (r >= 0 && (r = sysfs_for_each(kernel->sys_fd, "class/nvme-subsystem", on_subsystem, &search)) == -ENOENT)
+        if (r >= 0 && search.has_nvme &&
+                        (r = sysfs_for_each(kernel->sys_fd, "class/nvme-subsystem", on_subsystem, &search)) == -ENOENT)
                 r = 0;
         if (r >= 0)
                 r = add_nvidia_node(&search);
