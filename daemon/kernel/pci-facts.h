@@ -60,6 +60,12 @@ static inline bool pci_facts_are_network(const PciFacts *facts) {
         return facts->ids.class >> 16 == 0x02;
 }
 
+/* Tells whether the folder of this name, in the folder of a function itself, has only attributes: settings of its power, and
+ * the numbers of its interrupts. No device is below it. */
+static inline bool pci_folder_has_only_attributes(const char *name) {
+        return streq(name, "power") || streq(name, "msi_irqs");
+}
+
 /* Where other programs find the devices. vfiod itself opens what the Kernel has. */
 #define PCI_DEVICES_FOLDER "/sys/bus/pci/devices"
 

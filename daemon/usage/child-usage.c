@@ -48,7 +48,8 @@ static int on_entry(int folder_fd, const char *name, bool is_folder, void *userd
                 return r;
         if (streq(name, "net") && (r = examine_interfaces(search, folder_fd)) != 0)
                 return r;
-        if (!is_folder || pci_address_parse(name, &other) >= 0)
+        if (!is_folder || pci_address_parse(name, &other) >= 0 ||
+                        (search->depth == 0 && pci_folder_has_only_attributes(name)))
                 return 0;
         if (search->depth >= DEPTH_MAX)
                 return -ELOOP;

@@ -77,7 +77,7 @@ static int on_entry(int folder_fd, const char *name, bool is_folder, void *userd
                 return read_node(search, folder_fd);
         if (is_child && streq(name, "iommu_group"))
                 return read_group_node(search, folder_fd);
-        if (!is_folder || pci_address_parse(name, &other) >= 0)
+        if (!is_folder || pci_address_parse(name, &other) >= 0 || (!is_child && pci_folder_has_only_attributes(name)))
                 return 0;
         if (search->depth >= DEPTH_MAX)
                 return -ELOOP;
