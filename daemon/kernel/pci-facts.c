@@ -109,7 +109,7 @@ static long read_optional(int device_fd, const char *name, long minimum, long ma
         return sysfs_read_number(device_fd, name, minimum, maximum, &value) < 0 ? otherwise : value;
 }
 
-static int read_group(int device_fd, int *ret) {
+int pci_device_read_group(int device_fd, int *ret) {
         char text[16], *end;
 
         int r = read_optional_link(device_fd, "iommu_group", text, sizeof(text));
@@ -279,7 +279,7 @@ bool pci_device_is_vf(int device_fd, PciAddress *ret_physical) {
 /* Reads the facts that change with the driver, or with the state of the IOMMU. */
 static int read_binding_facts(const Kernel *kernel, int device_fd, PciFacts *facts) {
         int r = pci_device_read_driver(device_fd, facts->driver);
-        if (r < 0 || (r = read_group(device_fd, &facts->group)) < 0)
+        if (r < 0 || (r = pci_device_read_group(device_fd, &facts->group)) < 0)
                 return r;
         facts->no_iommu = false;
         facts->group_node = false;

@@ -81,6 +81,9 @@ int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]);
 /* Like pci_device_read_driver(), with one system call. Also gives "" if there is no device. */
 int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buffer[static DRIVER_NAME_MAX]);
 
+/* Reads the IOMMU group, IOMMU_GROUP_NONE for none. Returns 0 or a negative errno. */
+int pci_device_read_group(int device_fd, int *ret);
+
 /* Tells whether the device is a VF, and gets its PF. The kernel sends the event of a new VF before it creates this link. */
 bool pci_device_is_vf(int device_fd, PciAddress *ret_physical);
 

@@ -37,9 +37,8 @@ int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) 
         return put_device(inventory, &facts);
 }
 
-/* The same after an event of a device that may be known: then most of its facts cannot have changed, and reading all of them takes
- * ten times as long. */
-static int scan_changes(const Kernel *kernel, Inventory *inventory, PciAddress address) {
+/* Reading all facts takes ten times as long. */
+int scan_changes(const Kernel *kernel, Inventory *inventory, PciAddress address) {
         const Device *known = inventory_find_device(inventory, address);
         PciFacts facts;
 
