@@ -26,6 +26,9 @@
 /* The start waits at most this long for the PCIe links of the devices. */
 #define LINKS_START_US 1000000
 
+/* How long after a change its memory is given back: a detach of a group is hundreds of changes. */
+#define TRIM_DELAY_US 100000
+
 /* A request to read all devices and rules again. */
 struct RescanRequest {
         RescanRequest *next;
@@ -151,6 +154,21 @@ int manager_when_settled(Manager *manager, uint64_t patience_us, void (*done)(vo
         return 0;
 }
 
+/* Events and jobs used memory for a short time. Without this, fragments of it would keep the heap large. */
+static int on_trim(sd_event_source *source, uint64_t time, void *userdata) {
+        (void)source, (void)time, (void)userdata;
+        (void)malloc_trim(0);
+        return 0;
+}
+
+static int trim_soon(Manager *manager) {
+        int r = sd_event_source_get_enabled(manager->trim_timer, NULL);
+        if (r != 0)
+                return r;
+        r = sd_event_source_set_time_relative(manager->trim_timer, TRIM_DELAY_US);
+        return r < 0 ? r : sd_event_source_set_enabled(manager->trim_timer, SD_EVENT_ONESHOT);
+}
+
 /* Runs after each other event source. Sends one signal for each object that changed. */
 static int on_turn_end(sd_event_source *source, void *userdata) {
         Manager *manager = userdata;
@@ -191,9 +209,8 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         pci_names_close(manager->names);
         answer_requests(done, reloaded);
         check_settled(manager, false);
-        /* Events and jobs used memory for a short time. Without this, fragments of it would keep the heap large. */
-        if (changed)
-                (void)malloc_trim(0);
+        if (changed && (r = trim_soon(manager)) < 0)
+                log_error_errno(r, "Cannot set the timer that gives memory back");
         return 0;
 }
 
@@ -250,6 +267,8 @@ static int watch(Manager *manager) {
                         (r = sd_event_add_defer(manager->event, &manager->more_source, on_more, manager)) < 0 ||
                         (r = sd_event_source_set_priority(manager->more_source, NEXT_TURN_PRIORITY)) < 0 ||
                         (r = set_more(manager, false)) < 0 ||
+                        (r = sd_event_add_time_relative(manager->event, &manager->trim_timer, CLOCK_MONOTONIC,
+                                         TRIM_DELAY_US, 0, on_trim, NULL)) < 0 ||
                         (r = sd_event_add_post(manager->event, &manager->post_source, on_turn_end, manager)) < 0 ||
                         /* Its priority is higher than that of the bus. So the signals for a change precede each
                          * reply that shows it. */
@@ -416,6 +435,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->more_source);
         sd_event_source_disable_unref(manager->post_source);
         sd_event_source_disable_unref(manager->settled_timer);
+        sd_event_source_disable_unref(manager->trim_timer);
         idle_free(manager->idle);
         answer_requests(manager->rescans, -ESHUTDOWN);
         revert_table_stop(manager->reverts);

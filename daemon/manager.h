@@ -20,6 +20,7 @@ typedef struct Manager {
         sd_event_source *more_source; /* enabled if the last turn did not process everything */
         unsigned turns_of_others;     /* calls since the last take_turn() */
         sd_event_source *post_source; /* runs at the end of each turn, and sends signals */
+        sd_event_source *trim_timer;  /* gives unused memory back to the kernel, soon after a change */
         Inventory *inventory;
         Follower *follower;
         DriverCheck *driver_check;

@@ -78,7 +78,7 @@ int engine_apply(Work *work, bool writing, size_t *ret_n, Problem *problem) {
 
 static bool is_on_vfio(const Work *work, size_t i) {
         Binding now;
-        return work_read_binding(work, i, &now) >= 0 && pci_driver_is_vfio(now.driver);
+        return work_read_drivers(work, i, &now) >= 0 && pci_driver_is_vfio(now.driver);
 }
 
 /* Holds the groups that are on a vfio driver now. If a virtual machine has one of them, vfiod changes none of them. */

@@ -70,7 +70,7 @@ static int apply_claim_disks(Work *work, const PlanStep *step, Problem *problem)
         _cleanup_host_index_ HostIndex index = {};
 
         (void)step;
-        int r = host_index_read(work->kernel, &index);
+        int r = host_index_read_disks(work->kernel, &index);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "The host's disks cannot be read: %s", strerror(-r));
         for (size_t i = 0; i < work->plan->n_members; i++) {

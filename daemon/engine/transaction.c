@@ -42,11 +42,23 @@ static int read_autoprobe_of_host(const Work *work, size_t i, DeviceOrigin *orig
         return r == -ENOENT ? 0 : r;
 }
 
+/* Finds the module of the driver that the member has now. All members with this driver have the same module. */
+static int find_module(const Work *work, size_t i, char **ret) {
+        const PlanMember *members = work->plan->members;
+        const char *driver = members[i].before.driver;
+        char module[DRIVER_NAME_MAX];
+
+        for (size_t k = 0; k < i; k++)
+                if (members[k].origin && members[k].origin->module && !members[k].recorded &&
+                                streq(members[k].before.driver, driver))
+                        return free_and_strdup(ret, members[k].origin->module);
+        return modules_of_driver(work->kernel, driver, module, sizeof(module)) < 0 ? 0 : free_and_strdup(ret, module);
+}
+
 /* A reattach restores the device as it is now. */
 static int make_origin(const Work *work, const HostIndex *index, size_t i) {
         const Plan *plan = work->plan;
         PlanMember *member = &work->plan->members[i];
-        char module[DRIVER_NAME_MAX];
         int r = 0;
 
         DeviceOrigin *origin = member->origin = calloc(1, sizeof(DeviceOrigin));
@@ -62,8 +74,8 @@ static int make_origin(const Work *work, const HostIndex *index, size_t i) {
         }
         origin->virtual_functions = plan->verb == PLAN_DETACH ? (unsigned)count_vf_members(plan, i) : 0;
         r = read_autoprobe_of_host(work, i, origin);
-        if (r >= 0 && modules_of_driver(work->kernel, member->before.driver, module, sizeof(module)) >= 0)
-                r = free_and_strdup(&origin->module, module);
+        if (r >= 0)
+                r = find_module(work, i, &origin->module);
         if (r >= 0)
                 r = free_and_strdup(&origin->vfio_driver, member->named_driver);
         for (size_t n = 0; n < index->n_names && r >= 0; n++) {
@@ -145,7 +157,7 @@ static int verify_all(const Work *work, Problem *problem) {
                                                         : !plan_member_depends(member) && !plan->forget;
                 if (!moves)
                         continue;
-                int r = work_check_read(work, i, work_read_binding(work, i, &now), problem);
+                int r = work_check_read(work, i, work_read_drivers(work, i, &now), problem);
                 if (r != 0)
                         return r;
                 if (!streq(now.driver, member->target.driver) || !streq(now.override, member->target.override))
@@ -166,7 +178,7 @@ static int collect_changes(const Work *work, Report *report) {
 
                 if (!work->plan->members[i].created)
                         continue;
-                (void)work_read_binding(work, i, &now);
+                (void)work_read_drivers(work, i, &now);
                 r = report_add_change(report, work->plan->members[i].address, "", now.driver);
         }
         return r;

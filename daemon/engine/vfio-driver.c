@@ -146,26 +146,35 @@ static int fall_back(const Work *work, size_t i, const char *reason) {
         return warn_fallback(work, i, module, reason);
 }
 
+/* Loads the driver that the member gets, and writes its name to driver. Another driver may be chosen. */
+static int load(const Work *work, size_t i, char driver[static DRIVER_NAME_MAX], Problem *problem) {
+        const PlanMember *member = &work->plan->members[i];
+        _cleanup_problem_ Problem reason = {};
+
+        int r = driver_ensure_vfio(work->kernel, member->target.driver, driver, &reason);
+        if (r > 0 && !member->named_driver && !streq(member->target.driver, PLAN_VFIO_DRIVER) &&
+                        (r = fall_back(work, i, strempty(reason.message))) == 0) {
+                problem_done(&reason);
+                r = driver_ensure_vfio(work->kernel, PLAN_VFIO_DRIVER, driver, &reason);
+        }
+        if (r != 0)
+                *problem = TAKE_GENERIC(reason, Problem, (Problem){});
+        return r;
+}
+
 int vfio_driver_load(const Work *work, Problem *problem) {
         const Plan *plan = work->plan;
+        char driver[DRIVER_NAME_MAX] = "";
 
         for (size_t i = 0; i < plan->n_members; i++) {
                 PlanMember *member = &plan->members[i];
-                _cleanup_problem_ Problem reason = {};
-                char driver[DRIVER_NAME_MAX];
 
                 if (!plan_binds_vfio(plan, member))
                         continue;
-                int r = driver_ensure_vfio(work->kernel, member->target.driver, driver, &reason);
-                if (r > 0 && !member->named_driver && !streq(member->target.driver, PLAN_VFIO_DRIVER) &&
-                                (r = fall_back(work, i, strempty(reason.message))) == 0) {
-                        problem_done(&reason);
-                        r = driver_ensure_vfio(work->kernel, PLAN_VFIO_DRIVER, driver, &reason);
-                }
-                if (r != 0) {
-                        *problem = TAKE_GENERIC(reason, Problem, (Problem){});
+                /* The kernel has the driver of the member before. */
+                int r = streq(member->target.driver, driver) ? 0 : load(work, i, driver, problem);
+                if (r != 0)
                         return r;
-                }
                 plan_set_vfio_driver(member, driver);
         }
         return 0;

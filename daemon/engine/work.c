@@ -70,6 +70,11 @@ int work_read_binding(const Work *work, size_t i, Binding *ret) {
         return work->fds[i] < 0 ? -ENOENT : binding_read(work->fds[i], ret);
 }
 
+int work_read_drivers(const Work *work, size_t i, Binding *ret) {
+        *ret = (Binding){};
+        return work->fds[i] < 0 ? -ENOENT : binding_read_drivers(work->fds[i], ret);
+}
+
 int work_check(const Work *work, size_t i, int r, const char *what, Problem *problem) {
         if (r >= 0)
                 return 0;
@@ -85,7 +90,7 @@ int work_check_read(const Work *work, size_t i, int r, Problem *problem) {
 bool work_is_gone(const Work *work, size_t i) {
         Binding now;
 
-        int r = work_read_binding(work, i, &now);
+        int r = work_read_drivers(work, i, &now);
         return r == -ENODEV || r == -ENOENT;
 }
 
@@ -203,7 +208,7 @@ static int read_before(Work *work, size_t i, Problem *problem) {
         if (r >= 0 && member->virtual_function)
                 r = virtual_function_read_link(work->kernel, work->fds[i], member->address, &before->link);
         /* Only for the names of holders, so an error does not matter. */
-        if (vfio_cdev_read(work->fds[i], &cdev) > 0)
+        if (r >= 0 && pci_driver_is_vfio(before->driver) && vfio_cdev_read(work->fds[i], &cdev) > 0)
                 member->cdev = cdev.number;
         if ((r = work_check_read(work, i, r, problem)) != 0)
                 return r;
@@ -266,7 +271,7 @@ int work_verify_unmoved(const Work *work, Problem *problem) {
 
                 if (work->fds[i] < 0)
                         continue;
-                int r = work_read_binding(work, i, &now);
+                int r = work_read_drivers(work, i, &now);
                 bool may_be_bound = before->driver[0] == '\0' && member->unknown_origin;
                 bool same_override = streq(now.override, before->override) ||
                                 (work->plan->by_rule && pci_driver_is_vfio(now.override));
@@ -327,16 +332,43 @@ static int on_function(PciAddress address, void *userdata) {
         return facts.endpoint;
 }
 
+/* What the folder of a member lists. */
+typedef struct Dependents {
+        bool functions; /* links to VFs */
+        bool bus;       /* a root bus, which a controller such as a VMD has made */
+} Dependents;
+
+static int on_dependent(int folder_fd, const char *name, void *userdata) {
+        Dependents *dependents = userdata;
+
+        (void)folder_fd;
+        dependents->functions = dependents->functions || startswith(name, "virtfn");
+        /* As pci_path_find_controller() finds it in a path. */
+        dependents->bus = dependents->bus || startswith(name, "pci");
+        return 0;
+}
+
 int work_verify_complete(const Work *work, Problem *problem) {
         Search search = {.work = work};
+        bool has_controller = false;
         int r = 0;
 
-        for (size_t i = 0; i < work->plan->n_members && r == 0; i++)
-                if (work->fds[i] >= 0)
-                        r = verify_functions(work, i, problem);
-        if (r != 0)
-                return r;
-        r = pci_device_for_each(work->kernel, on_function, &search);
+        for (size_t i = 0; i < work->plan->n_members; i++) {
+                Dependents dependents = {};
+
+                if (work->fds[i] < 0) {
+                        has_controller = true; /* unknown */
+                        continue;
+                }
+                r = sysfs_for_each(work->fds[i], ".", on_dependent, &dependents);
+                if ((r = work_check_read(work, i, r, problem)) != 0 ||
+                                (dependents.functions && (r = verify_functions(work, i, problem)) != 0))
+                        return r;
+                has_controller = has_controller || dependents.bus;
+        }
+        /* A host can have 10,000 functions. */
+        if (has_controller)
+                r = pci_device_for_each(work->kernel, on_function, &search);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "Cannot list the devices: %s", strerror(-r));
         if (r == 0)

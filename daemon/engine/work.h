@@ -64,6 +64,9 @@ int work_open_member(Work *work, size_t i);
  * errno. */
 int work_read_binding(const Work *work, size_t i, Binding *ret);
 
+/* The same without the power settings, which stay empty. */
+int work_read_drivers(const Work *work, size_t i, Binding *ret);
+
 /* Sets the message "WHAT ADDRESS: ERROR" if r is a negative errno. Returns 0 if it is not, else FAILED or -ENOMEM. */
 int work_check(const Work *work, size_t i, int r, const char *what, Problem *problem);
 

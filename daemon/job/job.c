@@ -125,7 +125,7 @@ int job_scan_members(const JobTable *table, const Plan *plan) {
 
         for (size_t i = 0; i < plan->n_members && r >= 0; i++)
                 if (!plan->members[i].created)
-                        r = scan_device(table->kernel, table->inventory, plan->members[i].address);
+                        r = scan_changes(table->kernel, table->inventory, plan->members[i].address);
         return r;
 }
 

@@ -53,13 +53,19 @@ int binding_read_override(int device_fd, char buffer[static OVERRIDE_MAX]) {
         return r < 0 ? r : 0;
 }
 
-int binding_read(int device_fd, Binding *binding) {
+int binding_read_drivers(int device_fd, Binding *binding) {
         int r;
 
-        if ((r = pci_device_read_driver(device_fd, binding->driver)) < 0 ||
-                        (r = binding_read_override(device_fd, binding->override)) < 0)
+        if ((r = pci_device_read_driver(device_fd, binding->driver)) < 0)
                 return r;
         binding->any_driver = false;
+        return binding_read_override(device_fd, binding->override);
+}
+
+int binding_read(int device_fd, Binding *binding) {
+        int r = binding_read_drivers(device_fd, binding);
+        if (r < 0)
+                return r;
         return power_read(device_fd, &binding->power);
 }
 

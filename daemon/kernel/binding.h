@@ -40,6 +40,9 @@ typedef struct Binding {
  * device is gone; or another negative errno. */
 int binding_read(int device_fd, Binding *binding);
 
+/* Reads only driver and driver_override; the rest of *binding is unchanged. For workers. Returns as binding_read() does. */
+int binding_read_drivers(int device_fd, Binding *binding);
+
 /* Reads only driver_override, "" for none. For workers. Returns as binding_read() does. */
 int binding_read_override(int device_fd, char buffer[static OVERRIDE_MAX]);
 

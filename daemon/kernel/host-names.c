@@ -107,21 +107,36 @@ static int compare_names(const void *a, const void *b) {
         return strverscmp(left->name, right->name);
 }
 
-int host_index_read(const Kernel *kernel, HostIndex *ret) {
-        *ret = (HostIndex){};
-        for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX; kind++) {
-                _cleanup_closedir_ DIR *folder = NULL;
-                const char *name;
+static int read_kind(const Kernel *kernel, HostNameKind kind, HostIndex *index) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const char *name;
 
-                int r = sysfs_open_folder(kernel->sys_fd, SYSFS_PATH("class/%s", kind_table[kind]), &folder);
-                while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
-                        r = host_names_visit_one(kernel, kind, name, on_name, ret);
-                if (r < 0 && r != -ENOENT)
-                        return r;
-        }
-        if (ret->n_names > 0)
-                qsort(ret->names, ret->n_names, sizeof(HostIndexName), compare_names);
-        return 0;
+        int r = sysfs_open_folder(kernel->sys_fd, SYSFS_PATH("class/%s", kind_table[kind]), &folder);
+        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
+                r = host_names_visit_one(kernel, kind, name, on_name, index);
+        return r == -ENOENT ? 0 : r;
+}
+
+static void sort(HostIndex *index) {
+        if (index->n_names > 0)
+                qsort(index->names, index->n_names, sizeof(HostIndexName), compare_names);
+}
+
+int host_index_read(const Kernel *kernel, HostIndex *ret) {
+        int r = 0;
+
+        *ret = (HostIndex){};
+        for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX && r >= 0; kind++)
+                r = read_kind(kernel, kind, ret);
+        sort(ret);
+        return r;
+}
+
+int host_index_read_disks(const Kernel *kernel, HostIndex *ret) {
+        *ret = (HostIndex){};
+        int r = read_kind(kernel, HOST_NAME_BLOCK, ret);
+        sort(ret);
+        return r;
 }
 
 void host_index_done(HostIndex *index) {

@@ -52,6 +52,9 @@ typedef struct HostIndex {
 /* Reads all names that belong to a PCI function. For workers. The caller empties the index with host_index_done(),
  * also after an error. Returns 0 or a negative errno. */
 int host_index_read(const Kernel *kernel, HostIndex *ret);
+/* The same for disks only. */
+int host_index_read_disks(const Kernel *kernel, HostIndex *ret);
+
 void host_index_done(HostIndex *index);
 #define _cleanup_host_index_ _cleanup_(host_index_done)
 

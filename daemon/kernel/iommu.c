@@ -159,8 +159,9 @@ static bool interrupts_are_not_remapped(const Kernel *kernel) {
         bool is_plain = false;
         char name[64];
 
-        for (unsigned i = 0; i < INTERRUPTS_MAX; i++) {
-                if (sysfs_read_text(kernel->sys_fd, SYSFS_PATH("kernel/irq/%u/chip_name", i), name, sizeof(name)) < 0)
+        _cleanup_close_ int folder_fd = openat(kernel->sys_fd, "kernel/irq", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        for (unsigned i = 0; folder_fd >= 0 && i < INTERRUPTS_MAX; i++) {
+                if (sysfs_read_text(folder_fd, SYSFS_PATH("%u/chip_name", i), name, sizeof(name)) < 0)
                         continue;
                 if (startswith(name, "IR-"))
                         return false;

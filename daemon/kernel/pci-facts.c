@@ -109,7 +109,7 @@ static long read_optional(int device_fd, const char *name, long minimum, long ma
         return sysfs_read_number(device_fd, name, minimum, maximum, &value) < 0 ? otherwise : value;
 }
 
-static int read_group(int device_fd, int *ret) {
+int pci_device_read_group(int device_fd, int *ret) {
         char text[16], *end;
 
         int r = read_optional_link(device_fd, "iommu_group", text, sizeof(text));
@@ -237,6 +237,23 @@ static uint32_t read_inode(int directory_fd, const char *path) {
         return fstatat(directory_fd, path, &status, 0) < 0 ? 0 : (uint32_t)status.st_ino;
 }
 
+static uint32_t read_group_node(const Kernel *kernel, int group, bool no_iommu) {
+        const char *name = VFIO_NODE_TEXT(group, no_iommu) + strlen("/dev/vfio/");
+        return read_inode(kernel->sys_fd, SYSFS_PATH("class/vfio/%s", name));
+}
+
+/* A group in the no-IOMMU mode has a node of another name. So the node of the usual name tells all with one look-up. */
+static void find_group_node(const Kernel *kernel, PciFacts *facts) {
+        facts->nodes = read_group_node(kernel, facts->group, false);
+        facts->group_node = facts->nodes != 0;
+        if (facts->group_node)
+                return;
+        facts->group_node = vfio_has_group_nodes(kernel);
+        facts->no_iommu = iommu_group_has_no_iommu(kernel, facts->group);
+        if (facts->group_node && facts->no_iommu)
+                facts->nodes = read_group_node(kernel, facts->group, true);
+}
+
 /* Finds the nodes that a virtual machine can open for a device on a vfio driver. In the middle of a probe there may be no cdev
  * yet: an event follows. */
 static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
@@ -244,11 +261,8 @@ static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
 
         if (!pci_driver_is_vfio(facts->driver))
                 return;
-        facts->group_node = facts->group != IOMMU_GROUP_NONE && vfio_has_group_nodes(kernel);
-        if (facts->group_node)
-                facts->nodes = read_inode(kernel->sys_fd,
-                                SYSFS_PATH("class/vfio/%s",
-                                                VFIO_NODE_TEXT(facts->group, facts->no_iommu) + strlen("/dev/vfio/")));
+        if (facts->group != IOMMU_GROUP_NONE)
+                find_group_node(kernel, facts);
         if (vfio_cdev_read(device_fd, &cdev) <= 0)
                 return;
         (void)snprintf(facts->cdev, sizeof(facts->cdev), "%s", cdev.name);
@@ -265,10 +279,9 @@ bool pci_device_is_vf(int device_fd, PciAddress *ret_physical) {
 /* Reads the facts that change with the driver, or with the state of the IOMMU. */
 static int read_binding_facts(const Kernel *kernel, int device_fd, PciFacts *facts) {
         int r = pci_device_read_driver(device_fd, facts->driver);
-        if (r < 0 || (r = read_group(device_fd, &facts->group)) < 0)
+        if (r < 0 || (r = pci_device_read_group(device_fd, &facts->group)) < 0)
                 return r;
-        facts->no_iommu = facts->group != IOMMU_GROUP_NONE && pci_driver_is_vfio(facts->driver) &&
-                        iommu_group_has_no_iommu(kernel, facts->group);
+        facts->no_iommu = false;
         facts->group_node = false;
         facts->cdev[0] = '\0';
         facts->nodes = 0;

@@ -60,6 +60,12 @@ static inline bool pci_facts_are_network(const PciFacts *facts) {
         return facts->ids.class >> 16 == 0x02;
 }
 
+/* Tells whether the folder of this name, in the folder of a function itself, has only attributes: settings of its power, and
+ * the numbers of its interrupts. No device is below it. */
+static inline bool pci_folder_has_only_attributes(const char *name) {
+        return streq(name, "power") || streq(name, "msi_irqs");
+}
+
 /* Where other programs find the devices. vfiod itself opens what the Kernel has. */
 #define PCI_DEVICES_FOLDER "/sys/bus/pci/devices"
 
@@ -74,6 +80,9 @@ int pci_device_read_driver(int device_fd, char buffer[static DRIVER_NAME_MAX]);
 
 /* Like pci_device_read_driver(), with one system call. Also gives "" if there is no device. */
 int pci_device_read_driver_of(const Kernel *kernel, PciAddress address, char buffer[static DRIVER_NAME_MAX]);
+
+/* Reads the IOMMU group, IOMMU_GROUP_NONE for none. Returns 0 or a negative errno. */
+int pci_device_read_group(int device_fd, int *ret);
 
 /* Tells whether the device is a VF, and gets its PF. The kernel sends the event of a new VF before it creates this link. */
 bool pci_device_is_vf(int device_fd, PciAddress *ret_physical);

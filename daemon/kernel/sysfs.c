@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 const char *sysfs_format_path(char buffer[static SYSFS_PATH_MAX], const char *format, ...) {
         va_list arguments;
@@ -102,7 +103,7 @@ int sysfs_open_folder(int directory_fd, const char *name, DIR **ret) {
         return 0;
 }
 
-int sysfs_next(DIR *folder, const char **ret_name) {
+static int next_entry(DIR *folder, const struct dirent **ret) {
         const struct dirent *entry;
 
         /* The name of a network interface may begin with a dot. */
@@ -112,8 +113,17 @@ int sysfs_next(DIR *folder, const char **ret_name) {
                 if (!entry)
                         return -errno;
         } while (streq(entry->d_name, ".") || streq(entry->d_name, ".."));
-        *ret_name = entry->d_name;
+        *ret = entry;
         return 1;
+}
+
+int sysfs_next(DIR *folder, const char **ret_name) {
+        const struct dirent *entry = NULL;
+
+        int r = next_entry(folder, &entry);
+        if (r > 0)
+                *ret_name = entry->d_name;
+        return r;
 }
 
 int sysfs_for_each(int directory_fd, const char *name, sysfs_entry_t callback, void *userdata) {
@@ -127,6 +137,33 @@ int sysfs_for_each(int directory_fd, const char *name, sysfs_entry_t callback, v
         assert(folder);
         while (r >= 0 && result == 0 && (r = sysfs_next(folder, &entry)) > 0)
                 result = callback(dirfd(folder), entry, userdata);
+        return r < 0 ? r : result;
+}
+
+/* Tells whether the entry is a directory, and no link to one. Only some file systems do not tell in the list. An entry that is
+ * gone is none. */
+static int is_folder(int directory_fd, const struct dirent *entry) {
+        struct stat status;
+
+        if (entry->d_type != DT_UNKNOWN)
+                return entry->d_type == DT_DIR;
+        if (fstatat(directory_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT || errno == ENODEV ? 0 : -errno;
+        return S_ISDIR(status.st_mode);
+}
+
+int sysfs_for_each_typed(int directory_fd, const char *name, sysfs_typed_entry_t callback, void *userdata) {
+        _cleanup_closedir_ DIR *folder = NULL;
+        const struct dirent *entry = NULL;
+        int result = 0;
+
+        int r = sysfs_open_folder(directory_fd, name, &folder);
+        if (r < 0)
+                return r;
+        assert(folder);
+        while (r >= 0 && result == 0 && (r = next_entry(folder, &entry)) > 0)
+                if ((r = is_folder(dirfd(folder), entry)) >= 0)
+                        result = callback(dirfd(folder), entry->d_name, r > 0, userdata);
         return r < 0 ? r : result;
 }
 

@@ -58,6 +58,11 @@ int sysfs_next(DIR *folder, const char **ret_name);
 typedef int (*sysfs_entry_t)(int directory_fd, const char *name, void *userdata);
 int sysfs_for_each(int directory_fd, const char *name, sysfs_entry_t callback, void *userdata);
 
+/* The same, and tells the callback whether the entry is a directory. A link to a directory is none. Costs no look-up for each
+ * entry. Also returns a negative errno if the type of an entry cannot be found out. */
+typedef int (*sysfs_typed_entry_t)(int directory_fd, const char *name, bool is_folder, void *userdata);
+int sysfs_for_each_typed(int directory_fd, const char *name, sysfs_typed_entry_t callback, void *userdata);
+
 /* Opens a file of many lines, as in /proc. The caller closes the stream. Returns NULL and sets errno on errors. */
 FILE *sysfs_open_lines(int directory_fd, const char *name);
 

@@ -20,14 +20,15 @@ typedef enum GroupState {
 /* Returns the name of the state on the bus, for example "partial", a static string. */
 const char *group_state_to_string(GroupState state);
 
-/* A host may have 10,000 of these, and 24 bytes fit into the smallest block of malloc(). */
+/* A host may have 10,000 of these. Most have one member, and 24 bytes fit into the smallest block of malloc(). A group moves in memory when
+ * it gets a member. */
 struct Group {
-        Device **members; /* the array is owned, the devices are not; sorted by address */
         unsigned n_members;
         int number;
         unsigned change; /* for inventory.c: index of its pending change, plus one; 0 for none */
         bool no_iommu;   /* vfio made it in its no-IOMMU mode: no guest can use it. See kernel/iommu.h. */
         bool blocked;    /* for viability.c: it has logged that the group is no longer viable */
+        Device *members[]; /* not owned; sorted by address */
 };
 
 /* Derives the state from the states of the members. */

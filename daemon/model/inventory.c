@@ -34,11 +34,6 @@ static void device_free(Device *device) {
         free(device);
 }
 
-static void group_free(Group *group) {
-        free(group->members);
-        free(group);
-}
-
 Inventory *inventory_free(Inventory *inventory) {
         if (!inventory)
                 return NULL;
@@ -46,7 +41,7 @@ Inventory *inventory_free(Inventory *inventory) {
                 device_free(inventory->devices[i]);
         free(inventory->devices);
         for (size_t i = 0; i < inventory->n_groups; i++)
-                group_free(inventory->groups[i]);
+                free(inventory->groups[i]);
         free(inventory->groups);
         change_list_done(&inventory->pending);
         string_pool_done(&inventory->strings);
@@ -206,14 +201,28 @@ static int group_obtain(Inventory *inventory, int number, Group **ret) {
         return note(inventory, &group->change, (Change){.kind = CHANGE_GROUP_ADDED, .group = number});
 }
 
+/* Makes room for another member; the room doubles whenever the number of members is a power of two. *group is where the group is now. */
+static int group_grow(Inventory *inventory, Group **group) {
+        size_t n = (*group)->n_members;
+
+        if ((n & (n - 1)) != 0)
+                return 0;
+        size_t i = sorted_index(inventory->groups, inventory->n_groups, key_of_group, *group);
+        Group *grown = realloc(*group, sizeof(Group) + (n > 0 ? 2 * n : 1) * sizeof(Device *));
+        if (!grown)
+                return -ENOMEM;
+        inventory->groups[i] = *group = grown;
+        for (size_t k = 0; k < n; k++)
+                grown->members[k]->group = grown;
+        return 0;
+}
+
 static int group_join(Inventory *inventory, Device *device, int number) {
         Group *group;
+        int r;
 
-        int r = group_obtain(inventory, number, &group);
-        if (r < 0)
+        if ((r = group_obtain(inventory, number, &group)) < 0 || (r = group_grow(inventory, &group)) < 0)
                 return r;
-        if (!ARRAY_GROW(group->members, group->n_members))
-                return -ENOMEM;
         size_t n = group->n_members;
         sorted_insert(group->members, &n, key_of_device, device);
         group->n_members = (unsigned)n;
@@ -234,7 +243,7 @@ static int group_leave(Inventory *inventory, Device *device) {
 
         int r = note_removed(inventory, &group->change, (Change){.kind = CHANGE_GROUP_REMOVED, .group = group->number});
         sorted_take_out(inventory->groups, &inventory->n_groups, key_of_group, group);
-        group_free(group);
+        free(group);
         return r;
 }
 

@@ -37,9 +37,8 @@ int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address) 
         return put_device(inventory, &facts);
 }
 
-/* The same after an event of a device that may be known: then most of its facts cannot have changed, and reading all of them takes
- * ten times as long. */
-static int scan_changes(const Kernel *kernel, Inventory *inventory, PciAddress address) {
+/* Reading all facts takes ten times as long. */
+int scan_changes(const Kernel *kernel, Inventory *inventory, PciAddress address) {
         const Device *known = inventory_find_device(inventory, address);
         PciFacts facts;
 
@@ -56,7 +55,7 @@ int scan_driver_again(const Kernel *kernel, Inventory *inventory, Device *device
         device->driver_due_us = 0;
         int r = pci_device_read_driver_of(kernel, device->address, driver);
         if (r < 0 || !streq(driver, strempty(device->driver)))
-                return scan_device(kernel, inventory, device->address);
+                return scan_changes(kernel, inventory, device->address);
         if (++device->driver_readings < ELEMENTSOF(delays_us))
                 expect_check(inventory, device);
         return 0;

@@ -17,6 +17,10 @@
  * again. After the last reading the driver counts as confirmed. */
 int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address);
 
+/* The same for a device that the inventory may know: if its card is still in the slot, reads only what can have changed (see
+ * pci_device_read_changes()). */
+int scan_changes(const Kernel *kernel, Inventory *inventory, PciAddress address);
+
 /* Reads the driver link of a device again, when this is due (driver_due_us). The pointer is invalid afterwards if
  * the device is gone. Returns 0, or a negative errno; then the driver counts as confirmed, too. */
 int scan_driver_again(const Kernel *kernel, Inventory *inventory, Device *device);

@@ -25,6 +25,10 @@ void *sorted_find(const void *array, size_t n, key_of_t key_of, uint64_t key) {
         return i < n && key_of(objects[i]) == key ? objects[i] : NULL;
 }
 
+size_t sorted_index(const void *array, size_t n, key_of_t key_of, const void *object) {
+        return position(array, n, key_of, key_of(object));
+}
+
 void sorted_insert(void *array, size_t *n, key_of_t key_of, void *object) {
         void **objects = array;
         size_t i = position(array, *n, key_of, key_of(object));
@@ -36,7 +40,7 @@ void sorted_insert(void *array, size_t *n, key_of_t key_of, void *object) {
 
 void sorted_take_out(void *array, size_t *n, key_of_t key_of, const void *object) {
         void **objects = array;
-        size_t i = position(array, *n, key_of, key_of(object));
+        size_t i = sorted_index(array, *n, key_of, object);
 
         (*n)--;
         memmove(objects + i, objects + i + 1, (*n - i) * sizeof(void *));

@@ -2,9 +2,6 @@
 #include "kernel/sysfs.h"
 #include "usage/usage.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 /* Devices below a PCI function that are no PCI functions: USB devices, virtio devices, mediated devices and so on. */
 
 /* A disk behind five hubs has about twenty folders above it. */
@@ -33,30 +30,27 @@ static int examine_interfaces(const Search *search, int folder_fd) {
                         TEXT_NAME(search->parent));
 }
 
-static bool is_mediated(int folder_fd, const char *name) {
-        struct stat status;
-        return fstatat(folder_fd, SYSFS_PATH("%s/mdev_type", name), &status, AT_SYMLINK_NOFOLLOW) >= 0;
+static int report_mediated(const Search *search) {
+        return usage_report(search->snapshot, USAGE_CHILD, "the mediated device %s lies below it, and vanishes with it",
+                        TEXT_NAME(search->parent));
 }
 
 static int examine(Search *search, int parent_fd, const char *name);
 
 /* Enters only real directories: a link leads to another device. The directory of another PCI function is another
- * device, too. */
-static int on_entry(int folder_fd, const char *name, void *userdata) {
+ * device, too. What a folder does not list is not looked up. */
+static int on_entry(int folder_fd, const char *name, bool is_folder, void *userdata) {
         Search *search = userdata;
-        struct stat status;
         PciAddress other;
         int r;
 
-        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT || errno == ENODEV ? 0 : -errno;
-        if (!S_ISDIR(status.st_mode) || pci_address_parse(name, &other) >= 0)
-                return 0;
-        if (is_mediated(folder_fd, name) &&
-                        (r = usage_report(search->snapshot, USAGE_CHILD,
-                                         "the mediated device %s lies below it, and vanishes with it",
-                                         TEXT_NAME(name))) != 0)
+        if (search->depth > 0 && streq(name, "mdev_type") && (r = report_mediated(search)) != 0)
                 return r;
+        if (streq(name, "net") && (r = examine_interfaces(search, folder_fd)) != 0)
+                return r;
+        if (!is_folder || pci_address_parse(name, &other) >= 0 ||
+                        (search->depth == 0 && pci_folder_has_only_attributes(name)))
+                return 0;
         if (search->depth >= DEPTH_MAX)
                 return -ELOOP;
         search->depth++;
@@ -68,16 +62,11 @@ static int on_entry(int folder_fd, const char *name, void *userdata) {
 static int examine(Search *search, int parent_fd, const char *name) {
         const char *parent_before = search->parent;
 
-        _cleanup_close_ int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
-                return errno == ENOENT || errno == ENODEV ? 0 : -errno;
         int r = usage_snapshot_check_time(search->snapshot);
         if (r < 0)
                 return r;
         search->parent = search->depth > 0 ? name : parent_before;
-        r = examine_interfaces(search, fd);
-        if (r == 0)
-                r = sysfs_for_each(fd, ".", on_entry, search);
+        r = sysfs_for_each_typed(parent_fd, name, on_entry, search);
         search->parent = parent_before;
         return r == -ENOENT || r == -ENODEV ? 0 : r;
 }

@@ -11,32 +11,83 @@
 #define CONSOLES_TEXT_MAX 1024
 #define CONSOLE_SEPARATORS " \n"
 
-static int examine_consoles(UsageSnapshot *snapshot, PciAddress address) {
-        char text[CONSOLES_TEXT_MAX], target[PATH_MAX], *position = NULL;
-        PciAddress owner;
+/* A program made it (uinput), or a daemon for a device that has no driver here, such as a Bluetooth keyboard: vfiod cannot
+ * tell which device it depends on. */
+static bool is_virtual(const char *target) {
+        return strstr(target, "/devices/virtual/");
+}
 
-        int r = sysfs_read_text(snapshot->kernel->sys_fd, "class/tty/console/active", text, sizeof(text));
+/* Adds the device to which a link of a class leads. */
+static int add(HostInputs *list, int folder_fd, const char *path, const char *name) {
+        char target[PATH_MAX];
+
+        int r = sysfs_read_target(folder_fd, path, target, sizeof(target));
+        if (r < 0)
+                return r;
+        if (!ARRAY_GROW(list->inputs, list->n_inputs))
+                return -ENOMEM;
+        HostInput *input = &list->inputs[list->n_inputs++];
+        *input = (HostInput){.is_virtual = is_virtual(target), .is_keyboard = HOST_INPUT_UNKNOWN};
+        (void)snprintf(input->name, sizeof(input->name), "%s", name);
+        input->has_owner = pci_address_from_devpath(target, &input->owner) >= 0;
+        return 0;
+}
+
+static int read_consoles(const Kernel *kernel, HostInputs *list) {
+        char text[CONSOLES_TEXT_MAX], *position = NULL;
+
+        int r = sysfs_read_text(kernel->sys_fd, "class/tty/console/active", text, sizeof(text));
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         for (const char *name = strtok_r(text, CONSOLE_SEPARATORS, &position); name;
                         name = strtok_r(NULL, CONSOLE_SEPARATORS, &position)) {
-                r = sysfs_read_target(
-                                snapshot->kernel->sys_fd, SYSFS_PATH("class/tty/%s", name), target, sizeof(target));
-                if (r == -ENOENT)
-                        continue;
-                if (r < 0)
-                        return r;
-                if (pci_address_from_devpath(target, &owner) >= 0 && pci_address_equal(owner, address) &&
-                                (r = usage_report(snapshot, USAGE_CONSOLE, "%s is a console of the kernel",
-                                                 TEXT_NAME(name))) != 0)
+                r = add(list, kernel->sys_fd, SYSFS_PATH("class/tty/%s", name), name);
+                if (r < 0 && r != -ENOENT)
                         return r;
         }
         return 0;
 }
 
+static int on_input(int folder_fd, const char *name, void *userdata) {
+        if (!startswith(name, "input"))
+                return 0; /* its event devices have the same parents */
+        int r = add(userdata, folder_fd, name, name);
+        return r == -ENOENT || r == -EINVAL ? 0 : r;
+}
+
+static int read_inputs(const Kernel *kernel, HostInputs *list) {
+        int r = sysfs_for_each(kernel->sys_fd, "class/input", on_input, list);
+        return r == -ENOENT ? 0 : r;
+}
+
+/* Reads a list when it is first needed. Returns 0 or a negative errno, each time the same. */
+static int need(const UsageSnapshot *snapshot, HostInputs *list,
+                int (*read_list)(const Kernel *kernel, HostInputs *list)) {
+        if (!list->is_read) {
+                list->is_read = true;
+                list->error = read_list(snapshot->kernel, list);
+        }
+        return list->error;
+}
+
+static bool is_owner(const HostInput *input, PciAddress address) {
+        return input->has_owner && pci_address_equal(input->owner, address);
+}
+
+static int examine_consoles(UsageSnapshot *snapshot, PciAddress address) {
+        const HostInputs *list = &snapshot->consoles;
+
+        int r = need(snapshot, &snapshot->consoles, read_consoles);
+        for (size_t i = 0; i < list->n_inputs && r == 0; i++)
+                if (is_owner(&list->inputs[i], address))
+                        r = usage_report(snapshot, USAGE_CONSOLE, "%s is a console of the kernel",
+                                        TEXT_NAME(list->inputs[i].name));
+        return r;
+}
+
 /* udev's criterion for a keyboard: it has all of the keys 1 (Escape) to 31 (S). The kernel writes the words of the bitmap
  * from the highest to the lowest. */
-static int is_keyboard(const Kernel *kernel, const char *input) {
+static int read_keyboard(const Kernel *kernel, const char *input) {
         char text[SYSFS_TEXT_MAX];
         const uint64_t keys = 0xfffffffe;
         char *end;
@@ -51,67 +102,58 @@ static int is_keyboard(const Kernel *kernel, const char *input) {
         return *last == '\0' || *end != '\0' ? -EINVAL : (word & keys) == keys;
 }
 
-/* A program made it (uinput), or a daemon for a device that has no driver here, such as a Bluetooth keyboard: vfiod cannot
- * tell which device it depends on. */
-static bool is_virtual(const char *target) {
-        return strstr(target, "/devices/virtual/");
+/* Reads it once for all devices of a survey. Returns 1, 0 or a negative errno. */
+static int is_keyboard(const UsageSnapshot *snapshot, HostInput *input) {
+        if (input->is_keyboard == HOST_INPUT_UNKNOWN)
+                input->is_keyboard = read_keyboard(snapshot->kernel, input->name);
+        return input->is_keyboard;
 }
 
-static bool is_taken(const UsageSnapshot *snapshot, const char *target) {
-        PciAddress owner;
-
-        if (pci_address_from_devpath(target, &owner) < 0)
-                return false;
-        for (size_t i = 0; i < snapshot->n_functions; i++)
-                if (pci_address_equal(snapshot->functions[i].address, owner))
+/* Whether the input device leaves with the devices of the survey. */
+static bool is_taken(const UsageSnapshot *snapshot, const HostInput *input) {
+        for (size_t i = 0; i < snapshot->n_functions && input->has_owner; i++)
+                if (pci_address_equal(snapshot->functions[i].address, input->owner))
                         return true;
         return false;
 }
 
-/* The keyboards of the host, as one device sees them. */
-typedef struct Keyboards {
-        UsageSnapshot *snapshot;
-        PciAddress address;
-        bool remains;           /* the host has a keyboard that does not leave with the devices of the survey */
-        char own[NAME_MAX + 1]; /* "input5", a keyboard below the device; "" for none */
-} Keyboards;
+/* Finds a keyboard of the device, and whether the host has a keyboard that does not leave with the devices of the survey. */
+static int find_keyboards(
+                UsageSnapshot *snapshot, PciAddress address, const HostInput **ret_own, bool *ret_remains) {
+        HostInputs *list = &snapshot->inputs;
 
-static int on_input(int folder_fd, const char *name, void *userdata) {
-        Keyboards *keyboards = userdata;
-        char target[PATH_MAX];
-        PciAddress owner;
+        for (size_t i = 0; i < list->n_inputs; i++) {
+                HostInput *input = &list->inputs[i];
+                bool is_own = !*ret_own && is_owner(input, address);
+                bool stays = !*ret_remains && !input->is_virtual && !is_taken(snapshot, input);
 
-        if (!startswith(name, "input"))
-                return 0; /* its event devices have the same parents */
-        int r = sysfs_read_target(folder_fd, name, target, sizeof(target));
-        if (r < 0)
-                return r == -ENOENT || r == -EINVAL ? 0 : r;
-        bool is_own = pci_address_from_devpath(target, &owner) >= 0 && pci_address_equal(owner, keyboards->address);
-        bool stays = !is_virtual(target) && !is_taken(keyboards->snapshot, target);
-        if ((!is_own || keyboards->own[0] != '\0') && (!stays || keyboards->remains))
-                return 0;
-        if ((r = is_keyboard(keyboards->snapshot->kernel, name)) <= 0)
-                return r;
-        keyboards->remains = keyboards->remains || stays;
-        if (is_own && keyboards->own[0] == '\0')
-                (void)snprintf(keyboards->own, sizeof(keyboards->own), "%s", name);
+                if (!is_own && !stays)
+                        continue;
+                int r = is_keyboard(snapshot, input);
+                if (r < 0)
+                        return r;
+                *ret_remains = *ret_remains || (stays && r > 0);
+                if (is_own && r > 0)
+                        *ret_own = input;
+        }
         return 0;
 }
 
 static int examine_keyboards(UsageSnapshot *snapshot, PciAddress address) {
-        Keyboards keyboards = {.snapshot = snapshot, .address = address};
+        const HostInput *own = NULL;
         char name[NAME_MAX];
+        bool remains = false;
 
-        int r = sysfs_for_each(snapshot->kernel->sys_fd, "class/input", on_input, &keyboards);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        if (keyboards.own[0] == '\0' || keyboards.remains)
+        int r = need(snapshot, &snapshot->inputs, read_inputs);
+        if (r < 0 || (r = find_keyboards(snapshot, address, &own, &remains)) < 0)
+                return r;
+        if (!own || remains)
                 return 0;
-        if (sysfs_read_text(snapshot->kernel->sys_fd, SYSFS_PATH("class/input/%s/name", keyboards.own), name,
+        if (sysfs_read_text(snapshot->kernel->sys_fd, SYSFS_PATH("class/input/%s/name", own->name), name,
                             sizeof(name)) < 0)
                 name[0] = '\0';
         return usage_report(snapshot, USAGE_CONSOLE, "the host has no other keyboard than %s (%s)",
-                        TEXT_NAME(keyboards.own), TEXT_NAME(name));
+                        TEXT_NAME(own->name), TEXT_NAME(name));
 }
 
 int usage_of_console(UsageSnapshot *snapshot, PciAddress address) {

@@ -22,6 +22,7 @@ typedef struct Search {
         DeviceNode *nodes;
         size_t n_nodes;
         unsigned depth;
+        bool has_nvme; /* a folder below the function is named after NVMe */
 } Search;
 
 static int add_node(Search *search, dev_t number, bool block) {
@@ -33,30 +34,30 @@ static int add_node(Search *search, dev_t number, bool block) {
         return 0;
 }
 
-static int read_node(Search *search, int folder_fd, const char *name) {
+/* Reads the attribute "dev" of the folder. */
+static int read_node(Search *search, int folder_fd) {
         unsigned major, minor;
         char text[32];
 
-        int r = sysfs_read_text(folder_fd, SYSFS_PATH("%s/dev", name), text, sizeof(text));
+        int r = sysfs_read_text(folder_fd, "dev", text, sizeof(text));
         if (r == -ENOENT || r == -ENODEV || r == -EISDIR || r == -ELOOP)
                 return 0;
         if (r < 0)
                 return r;
         bool numbered = sscanf(text, "%u:%u", &major, &minor) == 2;
-        bool block = sysfs_read_link(folder_fd, SYSFS_PATH("%s/subsystem", name), text, sizeof(text)) >= 0 &&
-                        streq(text, "block");
+        bool block = sysfs_read_link(folder_fd, "subsystem", text, sizeof(text)) >= 0 && streq(text, "block");
         if (!numbered)
                 return block ? 0 : -EINVAL; /* disk-usage.c reports a disk without a number */
         return add_node(search, makedev(major, minor), block);
 }
 
 /* A mediated device has an IOMMU group of its own, and a process uses it through the node of this group. */
-static int read_group_node(Search *search, int folder_fd, const char *name) {
+static int read_group_node(Search *search, int folder_fd) {
         int group_number, end = 0;
         char group[16];
         dev_t number;
 
-        int r = sysfs_read_link(folder_fd, SYSFS_PATH("%s/iommu_group", name), group, sizeof(group));
+        int r = sysfs_read_link(folder_fd, "iommu_group", group, sizeof(group));
         if (r < 0)
                 return r == -ENOENT || r == -ENODEV || r == -ENOTDIR ? 0 : r;
         if (sscanf(group, "%d%n", &group_number, &end) != 1 || group[end] != '\0' || group_number < 0)
@@ -66,23 +67,23 @@ static int read_group_node(Search *search, int folder_fd, const char *name) {
 }
 
 /* Enters only real directories: a link leads to another device. The directory of another PCI function is another
- * device, too. */
-static int on_entry(int folder_fd, const char *name, void *userdata) {
+ * device, too. What a folder does not list is not looked up: most have no node. */
+static int on_entry(int folder_fd, const char *name, bool is_folder, void *userdata) {
         Search *search = userdata;
-        struct stat status;
+        bool is_child = search->depth > 0;
         PciAddress other;
 
-        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT || errno == ENODEV ? 0 : -errno;
-        if (!S_ISDIR(status.st_mode) || pci_address_parse(name, &other) >= 0)
+        if (is_child && streq(name, "dev"))
+                return read_node(search, folder_fd);
+        if (is_child && streq(name, "iommu_group"))
+                return read_group_node(search, folder_fd);
+        if (!is_folder || pci_address_parse(name, &other) >= 0 || (!is_child && pci_folder_has_only_attributes(name)))
                 return 0;
-        int r;
-        if ((r = read_node(search, folder_fd, name)) < 0 || (r = read_group_node(search, folder_fd, name)) < 0)
-                return r;
         if (search->depth >= DEPTH_MAX)
                 return -ELOOP;
+        search->has_nvme = search->has_nvme || startswith(name, "nvme");
         search->depth++;
-        r = sysfs_for_each(folder_fd, name, on_entry, search);
+        int r = sysfs_for_each_typed(folder_fd, name, on_entry, search);
         search->depth--;
         return r == -ENOENT ? 0 : r;
 }
@@ -99,11 +100,12 @@ static int on_controller(int folder_fd, const char *name, void *userdata) {
         return pci_address_from_devpath(target, &address) >= 0 && pci_address_equal(address, search->address);
 }
 
-/* With NVMe multipath, the nodes of the disks are below the subsystem, not below the controller. */
+/* With NVMe multipath, the nodes of the disks are below the subsystem, not below the controller, which is below the function:
+ * "nvme/nvme0". */
 static int on_subsystem(int folder_fd, const char *name, void *userdata) {
         int r = sysfs_for_each(folder_fd, name, on_controller, userdata);
         if (r > 0)
-                r = sysfs_for_each(folder_fd, name, on_entry, userdata);
+                r = sysfs_for_each_typed(folder_fd, name, on_entry, userdata);
         return r == -ENOENT ? 0 : r;
 }
 
@@ -129,8 +131,9 @@ int device_nodes_collect(const Kernel *kernel, PciAddress address, DeviceNode **
         _cleanup_close_ int fd = pci_device_open(kernel, address);
         if (fd < 0)
                 return fd;
-        int r = sysfs_for_each(fd, ".", on_entry, &search);
-        if (r >= 0 && (r = sysfs_for_each(kernel->sys_fd, "class/nvme-subsystem", on_subsystem, &search)) == -ENOENT)
+        int r = sysfs_for_each_typed(fd, ".", on_entry, &search);
+        if (r >= 0 && search.has_nvme &&
+                        (r = sysfs_for_each(kernel->sys_fd, "class/nvme-subsystem", on_subsystem, &search)) == -ENOENT)
                 r = 0;
         if (r >= 0)
                 r = add_nvidia_node(&search);

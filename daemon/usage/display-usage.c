@@ -4,6 +4,25 @@
 
 /* Uses of a display. Only the driver of a display makes the directories "graphics" and "drm". */
 
+/* A part of the name of a framebuffer of the firmware below a device. */
+#define PLATFORM_DEVICE "-framebuffer."
+
+/* What the folder of a device lists. Most devices are no displays, and have nothing of this. */
+typedef struct Parts {
+        bool boot_vga, graphics, drm, platform_device;
+} Parts;
+
+static int on_part(int folder_fd, const char *name, void *userdata) {
+        Parts *parts = userdata;
+
+        (void)folder_fd;
+        parts->boot_vga = parts->boot_vga || streq(name, "boot_vga");
+        parts->graphics = parts->graphics || streq(name, "graphics");
+        parts->drm = parts->drm || streq(name, "drm");
+        parts->platform_device = parts->platform_device || strstr(name, PLATFORM_DEVICE);
+        return 0;
+}
+
 static int examine_framebuffers(UsageSnapshot *snapshot, int device_fd) {
         _cleanup_closedir_ DIR *folder = NULL;
         const char *name;
@@ -59,7 +78,7 @@ static int examine_platform_devices(UsageSnapshot *snapshot, int device_fd) {
 
         int r = sysfs_open_folder(device_fd, ".", &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
-                if (strstr(name, "-framebuffer.") &&
+                if (strstr(name, PLATFORM_DEVICE) &&
                                 (r = usage_report(snapshot, USAGE_DISPLAY,
                                                  "%s is the framebuffer of the firmware: it may show the console",
                                                  TEXT_NAME(name))) != 0)
@@ -119,18 +138,27 @@ static int examine_memory(UsageSnapshot *snapshot, PciAddress address) {
         return r;
 }
 
-static int examine(UsageSnapshot *snapshot, int device_fd, PciAddress address) {
+static int examine_boot_vga(UsageSnapshot *snapshot, int device_fd, PciAddress address) {
         long boot_vga = 0;
 
         int r = sysfs_read_number(device_fd, "boot_vga", 0, 1, &boot_vga);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        if (boot_vga == 1 &&
-                        (r = usage_report(snapshot, USAGE_DISPLAY, "%s is the display that the host was started with",
-                                         PCI_ADDRESS_TEXT(address))) != 0)
-                return r;
-        if ((r = examine_framebuffers(snapshot, device_fd)) != 0 || (r = examine_cards(snapshot, device_fd)) != 0 ||
-                        (r = examine_platform_devices(snapshot, device_fd)) != 0)
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        return boot_vga == 0 ? 0
+                             : usage_report(snapshot, USAGE_DISPLAY,
+                                               "%s is the display that the host was started with",
+                                               PCI_ADDRESS_TEXT(address));
+}
+
+static int examine(UsageSnapshot *snapshot, int device_fd, PciAddress address) {
+        Parts parts = {};
+        int r;
+
+        if ((r = sysfs_for_each(device_fd, ".", on_part, &parts)) < 0 ||
+                        (parts.boot_vga && (r = examine_boot_vga(snapshot, device_fd, address)) != 0) ||
+                        (parts.graphics && (r = examine_framebuffers(snapshot, device_fd)) != 0) ||
+                        (parts.drm && (r = examine_cards(snapshot, device_fd)) != 0) ||
+                        (parts.platform_device && (r = examine_platform_devices(snapshot, device_fd)) != 0))
                 return r;
         return examine_memory(snapshot, address);
 }

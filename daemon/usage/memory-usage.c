@@ -136,11 +136,22 @@ static int report_active(Search *search) {
                         search->memory, search->region[0] != '\0' ? " as " : "", search->region);
 }
 
+/* Most hosts have no CXL: then it is looked up only once in a survey. */
+static int find_memory(Search *search) {
+        UsageSnapshot *snapshot = search->snapshot;
+
+        if (snapshot->cxl == CXL_MISSING)
+                return 0;
+        int r = sysfs_for_each(snapshot->kernel->sys_fd, CXL_DEVICES, on_memory, search);
+        snapshot->cxl = r == -ENOENT ? CXL_MISSING : CXL_PRESENT;
+        return r == -ENOENT ? 0 : r;
+}
+
 static int examine(Search *search, const PciFacts *facts) {
         int sys_fd = search->snapshot->kernel->sys_fd;
 
-        int r = sysfs_for_each(sys_fd, CXL_DEVICES, on_memory, search);
-        if (r < 0 && r != -ENOENT)
+        int r = find_memory(search);
+        if (r < 0)
                 return r;
         if (search->memory[0] == '\0')
                 return facts->ids.class >> 8 == CLASS_CXL_MEMORY

@@ -86,6 +86,8 @@ UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot) {
         block_users_done(&snapshot->block_users);
         network_table_done(&snapshot->network);
         holder_table_done(&snapshot->holders);
+        free(snapshot->consoles.inputs);
+        free(snapshot->inputs.inputs);
         free(snapshot);
         return NULL;
 }

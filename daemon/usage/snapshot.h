@@ -26,10 +26,38 @@ typedef enum UsageKind {
  * value is -ENOMEM. A device can have thousands of uses: the callback decides how many it keeps. */
 typedef int (*usage_visit_t)(PciAddress device, UsageKind kind, const char *evidence, void *userdata);
 
+#define HOST_INPUT_NAME_MAX 256
+
+/* Whether the kernel has the bus of CXL. */
+typedef enum CxlPresence {
+        CXL_NOT_READ,
+        CXL_PRESENT,
+        CXL_MISSING,
+} CxlPresence;
+
 typedef struct SnapshotFunction {
         PciAddress address;
         PciAddress device; /* to which its uses belong: itself, or the nearest device of the snapshot above it */
 } SnapshotFunction;
+
+/* A console of the kernel, or an input device of the host. */
+typedef struct HostInput {
+        char name[HOST_INPUT_NAME_MAX]; /* "ttyS0", "input5" */
+        bool has_owner;                 /* false: it is no device of PCI */
+        PciAddress owner;
+        bool is_virtual;  /* of an input device: a program made it */
+        int is_keyboard;  /* of an input device: 1, 0 or a negative errno; HOST_INPUT_UNKNOWN before somebody asks */
+} HostInput;
+
+#define HOST_INPUT_UNKNOWN 2
+
+/* Consoles or input devices. */
+typedef struct HostInputs {
+        HostInput *inputs;
+        size_t n_inputs;
+        bool is_read;
+        int error; /* 0, or why they could not be read */
+} HostInputs;
 
 typedef struct UsageSnapshot {
         const Kernel *kernel;
@@ -52,6 +80,8 @@ typedef struct UsageSnapshot {
         BlockUsers block_users;
         NetworkTable network;
         HolderTable holders;
+        HostInputs consoles, inputs;
+        CxlPresence cxl;
         bool has_processes, has_mounts, has_block_users, has_network, has_holders;
         int processes_error;      /* 0, or why /proc could not be read */
         int mounts_error;         /* the same for the mounts, if another process reads them */

@@ -17,10 +17,20 @@ static int examine_interfaces(UsageSnapshot *snapshot, const PciFacts *facts) {
         return r;
 }
 
+/* Reads the facts that the searches need: address, ids and driver. Returns as pci_device_read_facts() does. */
+static int read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
+        *ret = (PciFacts){.address = address};
+        _cleanup_close_ int fd = pci_device_open(kernel, address);
+        if (fd < 0)
+                return fd;
+        int r = pci_device_read_driver(fd, ret->driver);
+        return r < 0 ? r : pci_device_read_ids(fd, &ret->ids);
+}
+
 static int examine_function(UsageSnapshot *snapshot, PciAddress address) {
         PciFacts facts;
 
-        int r = pci_device_read_facts(snapshot->kernel, address, &facts);
+        int r = read_facts(snapshot->kernel, address, &facts);
         if (r < 0)
                 return r == -ENOENT || r == -ENODEV ? 0 : r;
         /* A function below the device disappears with it: the drives of a controller that makes a PCI domain of its

@@ -14,6 +14,7 @@ typedef struct SearchedNode {
 typedef struct NodeSearch {
         HolderTable table;   /* an owner is a member with one of its nodes */
         SearchedNode *nodes; /* of the owners, in the same order */
+        int right_group;     /* the last group whose node vfiod can open; IOMMU_GROUP_NONE for none */
 } NodeSearch;
 
 static void node_search_done(NodeSearch *search) {
@@ -66,29 +67,39 @@ static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, c
         return true;
 }
 
-/* Adds the cdev of the member. Returns 0; or a negative errno, -ENOENT or -ENODEV if the member is gone. */
-static int add_cdev(NodeSearch *search, PciAddress member) {
+/* Adds the cdev of the member. Returns 0 or a negative errno. */
+static int add_cdev(NodeSearch *search, PciAddress member, int device_fd) {
         VfioCdev cdev;
 
-        _cleanup_close_ int fd = pci_device_open(search->table.kernel, member);
-        int r = fd < 0 ? fd : vfio_cdev_read(fd, &cdev);
+        int r = vfio_cdev_read(device_fd, &cdev);
         return r <= 0 ? r : node_search_add(search, member, VFIO_CDEV_TEXT(&cdev), cdev.number);
 }
 
 /* Adds the node of the group, if vfiod cannot open it: the group has no IOMMU, or /dev has another file at the place of the
- * node. Then only its holders tell whether it is held. Returns as add_cdev() does. */
-static int add_group_node(NodeSearch *search, PciAddress member) {
+ * node. Then only its holders tell whether it is held. Returns 0 or a negative errno. */
+static int add_group_node(NodeSearch *search, PciAddress member, int device_fd) {
         const Kernel *kernel = search->table.kernel;
-        PciFacts facts;
         dev_t number;
+        int group;
 
-        int r = pci_device_read_facts(kernel, member, &facts);
-        if (r < 0 || facts.group == IOMMU_GROUP_NONE)
+        int r = pci_device_read_group(device_fd, &group);
+        if (r < 0 || group == IOMMU_GROUP_NONE || group == search->right_group)
                 return r;
-        r = vfio_node_read_number(kernel, facts.group, facts.no_iommu, &number);
-        if (r <= 0 || (!facts.no_iommu && vfio_node_is_right(kernel, facts.group, number)))
+        bool no_iommu = iommu_group_has_no_iommu(kernel, group);
+        r = vfio_node_read_number(kernel, group, no_iommu, &number);
+        if (r <= 0)
                 return r;
-        return node_search_add(search, member, VFIO_NODE_TEXT(facts.group, facts.no_iommu), number);
+        if (no_iommu || !vfio_node_is_right(kernel, group, number))
+                return node_search_add(search, member, VFIO_NODE_TEXT(group, no_iommu), number);
+        search->right_group = group;
+        return 0;
+}
+
+/* Adds the nodes of the member. Returns 0; or a negative errno, -ENOENT or -ENODEV if the member is gone. */
+static int add_member(NodeSearch *search, PciAddress member) {
+        _cleanup_close_ int fd = pci_device_open(search->table.kernel, member);
+        int r = fd < 0 ? fd : add_cdev(search, member, fd);
+        return r < 0 ? r : add_group_node(search, member, fd);
 }
 
 /* Looks for a process that has the cdev of a member, or the node of its group if vfiod cannot open that, open, or could have
@@ -96,15 +107,15 @@ static int add_group_node(NodeSearch *search, PciAddress member) {
 static int find_member_holder(const Kernel *kernel, uid_t reader, const PciAddress *members, size_t n_members,
                 uint64_t end_us, VfioHolder *ret) {
         _cleanup_(node_search_done) NodeSearch search = {
-                        .table = {.kernel = kernel, .names_max = 1, .reader = reader, .end_us = end_us}};
+                        .table = {.kernel = kernel, .names_max = 1, .reader = reader, .end_us = end_us},
+                        .right_group = IOMMU_GROUP_NONE};
         HolderTable *table = &search.table;
         int r;
 
         *ret = (VfioHolder){.outcome = OUTCOME_FAILED, .advice = "."};
         for (size_t i = 0; i < n_members; i++) {
                 ret->address = members[i];
-                if ((r = add_cdev(&search, members[i])) >= 0)
-                        r = add_group_node(&search, members[i]);
+                r = add_member(&search, members[i]);
                 if (r >= 0 || r == -ENOENT || r == -ENODEV)
                         continue; /* a device that is gone is not unbound */
                 (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,

@@ -156,6 +156,7 @@ static void test_nvme_multipath(void) {
                         "process: process 5000101 (nvme) has /dev/zero open", NULL);
         assert_processes(bed, OTHER, NULL);
         /* A second controller of the same subsystem. */
+        temp_tree_folder(bed->tree, "sys/bus/pci/devices/" OTHER "/nvme/nvme1");
         temp_tree_link(bed->tree, "../../../pci0000:00/0000:00:1c.1/" OTHER "/nvme/nvme1",
                         "sys/devices/" SUBSYSTEM "/nvme1");
         assert_processes(bed, OTHER, "process: process 5000100 (qemu-system-x86) has /dev/null open",

@@ -206,6 +206,40 @@ static void test_for_each(void) {
         g_assert_cmpint(sysfs_for_each(fd, "folder/0", on_entry, &all), ==, -ENOTDIR);
 }
 
+typedef struct Types {
+        unsigned folders, others;
+} Types;
+
+static int on_typed_entry(int directory_fd, const char *name, bool is_folder, void *userdata) {
+        Types *types = userdata;
+        struct stat status;
+
+        g_assert_cmpint(fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW), ==, 0);
+        g_assert_true(is_folder == S_ISDIR(status.st_mode));
+        if (is_folder)
+                types->folders++;
+        else
+                types->others++;
+        return g_str_equal(name, "last") ? 7 : 0;
+}
+
+static void test_for_each_typed(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        _cleanup_close_ int fd = open_folder(tree);
+        Types types = {};
+
+        temp_tree_file(tree, "", "sys/folder/net/eth0");
+        temp_tree_file(tree, "", "sys/folder/dev");
+        temp_tree_link(tree, "net", "sys/folder/link");
+        g_assert_cmpint(sysfs_for_each_typed(fd, "folder", on_typed_entry, &types), ==, 0);
+        g_assert_cmpuint(types.folders, ==, 1);
+        g_assert_cmpuint(types.others, ==, 2);
+        temp_tree_file(tree, "", "sys/other/last");
+        g_assert_cmpint(sysfs_for_each_typed(fd, "other", on_typed_entry, &types), ==, 7);
+        g_assert_cmpint(sysfs_for_each_typed(fd, "missing", on_typed_entry, &types), ==, -ENOENT);
+        g_assert_cmpint(sysfs_for_each_typed(fd, "folder/dev", on_typed_entry, &types), ==, -ENOTDIR);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/sysfs/read-text", test_read_text);
@@ -216,5 +250,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/sysfs/read-link", test_read_link);
         g_test_add_func("/sysfs/write", test_write);
         g_test_add_func("/sysfs/for-each", test_for_each);
+        g_test_add_func("/sysfs/for-each-typed", test_for_each_typed);
         return g_test_run();
 }
