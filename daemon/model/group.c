@@ -15,6 +15,17 @@ const char *group_state_to_string(GroupState state) {
         return state_table[state];
 }
 
+Group *group_make_room(Group *group) {
+        size_t n = group->n_members;
+
+        if ((n & (n - 1)) != 0)
+                return group;
+        Group *grown = realloc(group, sizeof(Group) + (n > 0 ? 2 * n : 1) * sizeof(Device *));
+        for (size_t i = 0; grown && i < n; i++)
+                grown->members[i]->group = grown;
+        return grown;
+}
+
 GroupState group_state(const Group *group) {
         size_t n[_DEVICE_STATE_MAX] = {};
 

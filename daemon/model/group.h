@@ -25,11 +25,15 @@ const char *group_state_to_string(GroupState state);
 struct Group {
         unsigned n_members;
         int number;
-        unsigned change; /* for inventory.c: index of its pending change, plus one; 0 for none */
-        bool no_iommu;   /* vfio made it in its no-IOMMU mode: no guest can use it. See kernel/iommu.h. */
-        bool blocked;    /* for viability.c: it has logged that the group is no longer viable */
+        unsigned change;   /* for inventory.c: index of its pending change, plus one; 0 for none */
+        bool no_iommu;     /* vfio made it in its no-IOMMU mode: no guest can use it. See kernel/iommu.h. */
+        bool blocked;      /* for viability.c: it has logged that the group is no longer viable */
         Device *members[]; /* not owned; sorted by address */
 };
+
+/* Makes room for one more member. The room doubles whenever the number of members is a power of two. Returns the group, which may have
+ * moved, and its members know it; NULL without memory, and then the group is unchanged. Only for inventory.c. */
+Group *group_make_room(Group *group);
 
 /* Derives the state from the states of the members. */
 GroupState group_state(const Group *group);

@@ -201,29 +201,17 @@ static int group_obtain(Inventory *inventory, int number, Group **ret) {
         return note(inventory, &group->change, (Change){.kind = CHANGE_GROUP_ADDED, .group = number});
 }
 
-/* Makes room for another member; the room doubles whenever the number of members is a power of two. *group is where the group is now. */
-static int group_grow(Inventory *inventory, Group **group) {
-        size_t n = (*group)->n_members;
-
-        if ((n & (n - 1)) != 0)
-                return 0;
-        size_t i = sorted_index(inventory->groups, inventory->n_groups, key_of_group, *group);
-        Group *grown = realloc(*group, sizeof(Group) + (n > 0 ? 2 * n : 1) * sizeof(Device *));
-        if (!grown)
-                return -ENOMEM;
-        inventory->groups[i] = *group = grown;
-        for (size_t k = 0; k < n; k++)
-                grown->members[k]->group = grown;
-        return 0;
-}
-
 static int group_join(Inventory *inventory, Device *device, int number) {
         Group *group;
-        int r;
 
-        if ((r = group_obtain(inventory, number, &group)) < 0 || (r = group_grow(inventory, &group)) < 0)
+        int r = group_obtain(inventory, number, &group);
+        if (r < 0)
                 return r;
-        size_t n = group->n_members;
+        size_t i = sorted_index(inventory->groups, inventory->n_groups, key_of_group, group), n = group->n_members;
+        group = group_make_room(group);
+        if (!group)
+                return -ENOMEM;
+        inventory->groups[i] = group;
         sorted_insert(group->members, &n, key_of_device, device);
         group->n_members = (unsigned)n;
         device->group = group;

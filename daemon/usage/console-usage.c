@@ -118,8 +118,7 @@ static bool is_taken(const UsageSnapshot *snapshot, const HostInput *input) {
 }
 
 /* Finds a keyboard of the device, and whether the host has a keyboard that does not leave with the devices of the survey. */
-static int find_keyboards(
-                UsageSnapshot *snapshot, PciAddress address, const HostInput **ret_own, bool *ret_remains) {
+static int find_keyboards(UsageSnapshot *snapshot, PciAddress address, const HostInput **ret_own, bool *ret_remains) {
         HostInputs *list = &snapshot->inputs;
 
         for (size_t i = 0; i < list->n_inputs; i++) {

@@ -145,8 +145,7 @@ static int examine_boot_vga(UsageSnapshot *snapshot, int device_fd, PciAddress a
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         return boot_vga == 0 ? 0
-                             : usage_report(snapshot, USAGE_DISPLAY,
-                                               "%s is the display that the host was started with",
+                             : usage_report(snapshot, USAGE_DISPLAY, "%s is the display that the host was started with",
                                                PCI_ADDRESS_TEXT(address));
 }
 

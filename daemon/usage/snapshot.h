@@ -45,8 +45,8 @@ typedef struct HostInput {
         char name[HOST_INPUT_NAME_MAX]; /* "ttyS0", "input5" */
         bool has_owner;                 /* false: it is no device of PCI */
         PciAddress owner;
-        bool is_virtual;  /* of an input device: a program made it */
-        int is_keyboard;  /* of an input device: 1, 0 or a negative errno; HOST_INPUT_UNKNOWN before somebody asks */
+        bool is_virtual; /* of an input device: a program made it */
+        int is_keyboard; /* of an input device: 1, 0 or a negative errno; HOST_INPUT_UNKNOWN before somebody asks */
 } HostInput;
 
 #define HOST_INPUT_UNKNOWN 2

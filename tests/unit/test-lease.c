@@ -82,10 +82,11 @@ static void test_names(void) {
 static int check(const IommuReport *iommu, const char *reset_methods, bool endpoint, unsigned overrides,
                 Problem *problem) {
         Device device = {.present = true, .endpoint = endpoint, .reset_methods = reset_methods};
-        Device *members[] = {&device};
-        Group group = {.members = members, .n_members = 1};
+        _cleanup_free_ Group *group = group_make_room(calloc(1, sizeof(Group)));
 
-        return lease_check(&(Selection){.group = &group}, iommu, overrides, problem);
+        g_assert_nonnull(group);
+        group->members[group->n_members++] = &device;
+        return lease_check(&(Selection){.group = group}, iommu, overrides, problem);
 }
 
 static void test_check(void) {
