@@ -14,7 +14,7 @@ from tap import Tap  # noqa: E402
 
 __all__ = ["ROOT", "Failed", "Tap", "build_folder", "installed", "listing", "make_tarball", "run", "version"]
 
-TIMEOUT = 300
+TIMEOUT = 900
 
 
 class Failed(Exception):
