@@ -73,8 +73,8 @@ class Stage:
 
 
 def show(program, text):
-    """Print what a program in the guest writes."""
-    sys.stdout.write(text.replace("\r", ""))
+    """Print what a program in the guest writes. On a terminal, a progress line begins with a carriage return."""
+    sys.stdout.write(text.replace("\r\n", "\n") if sys.stdout.isatty() else text.replace("\r", ""))
     sys.stdout.flush()
 
 
