@@ -75,6 +75,9 @@ def check_appstream(tap, build, folder):
     tap.equal("its name is its id", METADATA.name, root.findtext("id") + ".metainfo.xml")
     tap.equal("its program is installed", (build / "client" / root.findtext("provides/binary")).is_file(), True)
     tap.equal("the newest release is this version", root.find("releases/release").get("version"), version())
+    for name, pattern in {"rpm/vfiod.spec": r"^Version: +(\S+)$", "arch/PKGBUILD": r"^pkgver=(\S+)$"}.items():
+        found = re.findall(pattern, (ROOT / "packaging" / name).read_text(encoding="utf-8"), re.MULTILINE)
+        tap.equal(f"{name} has this version", found, [version()])
     tap.equal("the license is that of the project", root.findtext("project_license"), "GPL-2.0-or-later")
 
 

@@ -85,11 +85,14 @@ def check_contents(tap, packages, build, folder):
 def check_units(tap, packages):
     """The scripts of the package name each unit that it has, except for the one that only an event starts."""
     units = {os.path.basename(file) for file in package_files(packages["vfiod"]) if re.search(r"/system/vfiod[^/]*\.(service|socket)$", file)}
+    sources = [path for path in (ROOT / "systemd").iterdir() if "[Install]" in path.read_text(encoding="utf-8")]
     scripts = run("rpm", "-qp", "--nosignature", "--scripts", packages["vfiod"])
-    for verb in ("preset", "disable --now", "try-restart"):
+    for verb, expected in {"preset": {path.name.removesuffix(".in") for path in sources},
+                           "disable --now": units - {"vfiod-online.service"},
+                           "try-restart": units - {"vfiod-online.service"}}.items():
         line = next((line for line in scripts.splitlines() if verb in line), "")
         named = set(re.findall(r"[\w-]+\.(?:service|socket)", line))
-        tap.equal(f"systemctl {verb} is called for each unit", named, units - {"vfiod-online.service"})
+        tap.equal(f"systemctl {verb} is called for the right units", named, expected)
 
 
 def check_spec(tap, folder):

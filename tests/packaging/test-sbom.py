@@ -150,6 +150,8 @@ def check_validator(tap, document):
 def main():
     build, tap = build_folder(), Tap()
     programs = [build / name for name in PROGRAMS]
+    inputs = run("ninja", "-C", build, "-t", "query", "packaging/vfiod.spdx.json").split()
+    tap.equal("the build makes it of all installed programs", set(PROGRAMS) - set(inputs), set())
     with tempfile.TemporaryDirectory() as folder:
         first, second, other = (os.path.join(folder, name) for name in ("first", "second", "other"))
         document = write(programs, first, SOURCE_DATE_EPOCH="1700000000")
