@@ -40,7 +40,9 @@ static void on_start(GMarkupParseContext *context, const char *element, const ch
         Policy *policy = userdata;
 
         (void)context, (void)error;
-        g_ptr_array_add(policy->elements, g_strdup(element));
+        /* A translation is not the text of the action itself. */
+        bool translated = names[0] && g_str_equal(names[0], "xml:lang");
+        g_ptr_array_add(policy->elements, g_strdup(translated ? "translation" : element));
         if (g_str_equal(element, "action")) {
                 PolicyAction *action = g_new0(PolicyAction, 1);
 

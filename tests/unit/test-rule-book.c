@@ -200,7 +200,7 @@ static void test_not_rules(void) {
                         "10-folder off 0 it is not a regular file\n11-fifo off 0 it is not a regular file\n"
                         "12-large off 0 it is too large: a rule has at most 64 KiB\n13-fits valid\n"
                         "14-loop" LINK_FAULT "15-nowhere" LINK_FAULT "16-device" LINK_FAULT "17-link" LINK_FAULT
-                        "18-nul off 0 it is not a text file: it contains a NUL byte\n"
+                        "18-nul off 4 it is not a text file: it contains a NUL byte\n"
                         "19 blank off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
                         "and '.'\n"
                         "20-\xff off 0 its name is too long, or has other characters than letters, digits, '-', '_' "
