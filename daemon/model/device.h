@@ -91,7 +91,8 @@ typedef struct Device {
         const char *reset_methods; /* of the inventory's pool; NULL for none */
         Group *group;              /* not owned; NULL for none */
         HostName *names;
-        DeviceOrigin *origin;         /* NULL unless vfiod detached it */
+        HostName *former_names; /* that it lost during its job; by them, it is still found before it has an origin */
+        DeviceOrigin *origin;   /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */
         PciAddress controller;        /* of a device behind a controller */
         PciAddress upstream;          /* the bridge above it; see has_upstream */

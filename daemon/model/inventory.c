@@ -30,6 +30,7 @@ int inventory_new(Inventory **ret) {
 
 static void device_free(Device *device) {
         host_name_list_free(device->names);
+        host_name_list_free(device->former_names);
         device_origin_free(device->origin);
         free(device);
 }
@@ -413,6 +414,7 @@ int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name
         if (!device)
                 return 0;
         int r = host_name_list_add(&device->names, kind, name, inventory->generation);
+        (void)host_name_list_remove(&device->former_names, kind, name);
         return r <= 0 ? r : note_device(inventory, device, CHANGED_NAMES);
 }
 
@@ -420,7 +422,8 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
         Device *device = inventory_find_device(inventory, address);
         if (!device || !host_name_list_remove(&device->names, kind, name))
                 return 0;
-        return note_device(inventory, device, CHANGED_NAMES);
+        int r = device->activity == DEVICE_QUIET ? 0 : host_name_list_add(&device->former_names, kind, name, 0);
+        return r < 0 ? r : note_device(inventory, device, CHANGED_NAMES);
 }
 
 void inventory_begin_rescan(Inventory *inventory) {
@@ -484,6 +487,10 @@ int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActiv
         if (!device || device->activity == activity)
                 return 0;
         device->activity = activity;
+        if (activity == DEVICE_QUIET) {
+                name_index_forget(inventory->names);
+                device->former_names = host_name_list_free(device->former_names);
+        }
         if (!device->present && !device_is_kept(device))
                 return device_remove(inventory, device);
         return note_member(inventory, device, CHANGED_STATE);

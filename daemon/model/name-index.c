@@ -28,7 +28,8 @@ static int fill(NameIndex *index, Device *const *devices, size_t n_devices) {
         int r = 0;
 
         for (size_t i = 0; i < n_devices && r == 0; i++) {
-                r = add_names(index, devices[i], devices[i]->names, false);
+                if ((r = add_names(index, devices[i], devices[i]->names, false)) == 0)
+                        r = add_names(index, devices[i], devices[i]->former_names, true);
                 if (r == 0 && devices[i]->origin)
                         r = add_names(index, devices[i], devices[i]->origin->names, true);
         }

@@ -10,7 +10,7 @@
 typedef struct NamedDevice {
         const HostName *name;
         Device *device;
-        bool when_detached; /* it had the name when vfiod detached it */
+        bool when_detached; /* it had the name when vfiod detached it, or before the job that works on it */
 } NamedDevice;
 
 /* The names of all devices, sorted by name, by address, and then those at the detach last. Made for the first search after a change. */

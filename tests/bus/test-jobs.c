@@ -78,6 +78,21 @@ static void test_stop_while_busy(void) {
         fixture_stop(fixture);
 }
 
+/* The interface is gone, and the job has not ended: the device is still found by its name. */
+static void test_name(void) {
+        Fixture *fixture = fixture_start(NULL);
+        Pending *pending = fixture_detach_stalled(fixture, 3);
+
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "[]");
+        manager_expect(fixture, "GetDevice", "ens3", NULL, "('" NIC_PATH "',)");
+        fake_kernel_do(fixture->kernel, "resume");
+        pending_expect(pending, NIC_DETACHED);
+        manager_expect(fixture, "GetDevice", "ens3", NULL, "('" NIC_PATH "',)");
+        manager_expect(fixture, "Reattach", "ens3", NO_OPTIONS, "([('0000:05:00.0', 'vfio-pci', 'e1000e', {})],)");
+        manager_expect(fixture, "GetDevice", "ens3", NULL, "('" NIC_PATH "',)");
+        fixture_stop(fixture);
+}
+
 /* A caller that disconnects does not stop the job. */
 static void test_caller_leaves(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -150,6 +165,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/jobs/stuck", test_stuck);
         g_test_add_func("/bus/jobs/restart-while-stuck", test_restart_while_stuck);
         g_test_add_func("/bus/jobs/stop-while-busy", test_stop_while_busy);
+        g_test_add_func("/bus/jobs/name", test_name);
         g_test_add_func("/bus/jobs/caller-leaves", test_caller_leaves);
         g_test_add_func("/bus/jobs/side-by-side", test_side_by_side);
         g_test_add_func("/bus/jobs/limits", test_limits);

@@ -210,11 +210,11 @@ static void test_check(void) {
         EXPECT(1, "*/bad:3: Class= must have two, four or six hexadecimal digits, not '0x'\n", "rule check %s %s", bad,
                         good);
         EXPECT(1, "*/latin:1: column 3 has a control character or is not UTF-8\n", "rule check %s", latin);
-        EXPECT(1, "*/bin: it contains a NUL byte, so it is not text\n", "rule check %s", binary);
+        EXPECT(1, "*/bin:1: it contains a NUL byte, so it is not text\n", "rule check %s", binary);
         EXPECT(1, "*/large: it is too large: a rule has at most 64 KiB\n", "rule check %s", large);
         EXPECT(1, "*/none: No such file or directory\n", "rule check %s/none", folder);
         EXPECT(1, "*: Is a directory\n", "rule check %s", folder);
-        EXPECT(1, "*/bad:3: *\n*/none: *\n*/bin: *\n", "rule check %s %s %s/none %s", bad, good, folder, binary);
+        EXPECT(1, "*/bad:3: *\n*/none: *\n*/bin:1: *\n", "rule check %s %s %s/none %s", bad, good, folder, binary);
 
         g_autofree char *arguments = g_strdup_printf("rule check %s %s/none", bad, folder);
         json_t *faults = vfioctl_json_with(1, arguments);
