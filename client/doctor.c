@@ -93,24 +93,26 @@ static const char *area_of(const Check *check) {
         return _("Others");
 }
 
-static void print_counts(FILE *stream, size_t n_errors, size_t n_warnings) {
-        fputc('\n', stream);
-        fprintf(stream, ngettext("%zu error, ", "%zu errors, ", n_errors), n_errors);
-        fprintf(stream, ngettext("%zu warning.", "%zu warnings.", n_warnings), n_warnings);
-        fputc('\n', stream);
-}
-
-static void print_summary(Output *output, const CheckList *list) {
+static int print_summary(Output *output, const CheckList *list) {
+        _cleanup_free_ char *errors = NULL, *warnings = NULL;
         size_t n_errors = 0, n_warnings = 0;
 
         for (size_t i = 0; i < list->count; i++) {
                 n_errors += rank(&list->items[i]) == 3;
                 n_warnings += rank(&list->items[i]) == 2;
         }
-        if (n_errors + n_warnings == 0)
+        if (n_errors + n_warnings == 0) {
                 fprintf(output->stream, "\n%s\n", _("Nothing is wrong."));
-        else
-                print_counts(output->stream, n_errors, n_warnings);
+                return 0;
+        }
+        if (asprintf(&errors, ngettext("%zu error, ", "%zu errors, ", n_errors), n_errors) < 0)
+                errors = NULL;
+        if (asprintf(&warnings, ngettext("%zu warning.", "%zu warnings.", n_warnings), n_warnings) < 0)
+                warnings = NULL;
+        if (!errors || !warnings)
+                return -ENOMEM;
+        fprintf(output->stream, "\n%s%s\n", errors, warnings);
+        return 0;
 }
 
 /* The checks come in the order of the areas. */
@@ -131,7 +133,7 @@ static int print_text(Output *output, const CheckList *list) {
                 r = print_check(output, &list->items[i], width);
         }
         if (r >= 0 && !output->quiet)
-                print_summary(output, list);
+                r = print_summary(output, list);
         return r;
 }
 

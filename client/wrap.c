@@ -3,6 +3,7 @@
 
 #include "daemon/base/util.h"
 
+#include <limits.h>
 #include <wchar.h>
 
 /* No line begins with one of these, if a wide character is before it; and no line ends with one of the others. */
@@ -19,8 +20,10 @@ static Character read_character(const char *text) {
         Character character = {.width = 1};
         mbstate_t state = {0};
 
-        character.n_bytes = mbrtowc(&character.value, text, strlen(text), &state);
-        if (character.n_bytes == 0 || character.n_bytes > strlen(text)) {
+        size_t n_available = strnlen(text, MB_LEN_MAX);
+
+        character.n_bytes = mbrtowc(&character.value, text, n_available, &state);
+        if (character.n_bytes == 0 || character.n_bytes > n_available) {
                 character.value = 0;
                 character.n_bytes = 1;
                 /* the following bytes of a character in UTF-8 */
@@ -71,7 +74,7 @@ static void break_line(Lines *lines) {
                 memmove(lines->text + lines->last_break + 1, lines->text + lines->last_break,
                                 lines->length - lines->last_break);
                 lines->text[lines->last_break] = '\n';
-                lines->length++;
+                lines->text[++lines->length] = '\0';
         }
         lines->line = lines->last_break + 1;
         lines->last_break = 0;
@@ -81,6 +84,7 @@ static void break_line(Lines *lines) {
 static void append(Lines *lines, const char *text, const Character *character) {
         memcpy(lines->text + lines->length, text, character->n_bytes);
         lines->length += character->n_bytes;
+        lines->text[lines->length] = '\0';
         lines->width += character->width;
 }
 

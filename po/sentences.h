@@ -1045,6 +1045,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("Reboot: %s is right already."),
                 /* xgettext:no-c-format */
+                N_("Remove %s from %s%s, and reboot."),
+                /* xgettext:no-c-format */
                 N_("a call to an earlier vfiod"),
                 /* xgettext:no-c-format */
                 N_("a device is still detached"),
@@ -1121,6 +1123,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_(", make grub.cfg again"),
                 /* xgettext:no-c-format */
+                N_("Add %s to %s%s, and reboot."),
+                /* xgettext:no-c-format */
                 N_("Device= needs Vendor="),
                 /* xgettext:no-c-format */
                 N_("Rule %s is given twice."),
@@ -1186,8 +1190,6 @@ static const char *const sentence_formats[] = {
                 N_("to detach devices"),
                 /* xgettext:no-c-format */
                 N_("uid %u, process %d (%s)"),
-                /* xgettext:no-c-format */
-                N_("%s %s %s %s%s, and reboot."),
                 /* xgettext:no-c-format */
                 N_("%s of %s is held by %s"),
                 /* xgettext:no-c-format */

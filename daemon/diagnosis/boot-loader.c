@@ -338,7 +338,7 @@ static void cure(CheckList *list, const BootFacts *facts, bool adds, const char 
         check_detail(list, "boot-loader", "%s", boot_loader_to_string(loader));
         if (check_text_is_plain(parameter, "") && cure_by_command(list, facts, loader, adds, parameter))
                 return;
-        check_cure(list, "%s %s %s %s%s, and reboot.", adds ? "Add" : "Remove", parameter, adds ? "to" : "from",
+        check_cure(list, adds ? "Add %s to %s%s, and reboot." : "Remove %s from %s%s, and reboot.", parameter,
                         loaders[loader].where, loaders[loader].then);
 }
 
