@@ -37,7 +37,8 @@ def build_first(tree, work):
 
 def build_second(tree, work):
     """The build that differs from it, in the new folder `work`. Needs root."""
-    source = work / "another" / "folder" / "source"
+    # The last folder has the same name: the source package contains it.
+    source = work / "another" / "folder" / "vfiod"
     shutil.copytree(tree, source, symlinks=True)
     subprocess.run(["chown", "--recursive", NOBODY, str(work)], check=True)
     for folder in (work, *work.parents):
