@@ -129,7 +129,7 @@ class Site:
 def build(root, folder):
     """Render all pages into a folder. Returns (number of pages, warnings)."""
     site = Site(root, folder)
-    paths = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    paths = [*sorted(root.glob("README*.md")), *sorted((root / "docs").rglob("*.md"))]
     for path in paths:
         site.render(path)
     return len(paths), site.warnings

@@ -20,7 +20,7 @@ from tap import Tap  # noqa: E402
 PACKAGES = {"vfiod", "vfioctl", "vfiod-doc"}
 LINTIAN = ["lintian", "--pedantic", "--display-experimental", "--display-info", "--allow-root", "--tag-display-limit=0"]
 # What the packages add to the files of `meson install`.
-ADDED = re.compile(r"/usr/share/(doc/[^/]+/(changelog\.gz|copyright|[A-Z]+\.md(\.gz)?)|lintian/overrides/[a-z-]+)"
+ADDED = re.compile(r"/usr/share/(doc/[^/]+/(changelog\.gz|copyright|(guides/)?[A-Za-z_-]+(\.zh_CN)?\.md(\.gz)?)|lintian/overrides/[a-z-]+)"
                    r"|/usr/share/man/man8/vfiod-[a-z]+\.8\.gz")
 
 

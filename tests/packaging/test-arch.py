@@ -24,7 +24,9 @@ exec meson setup --prefix /usr --libexecdir lib --sbindir bin --buildtype plain 
 SETTINGS = ". /etc/makepkg.conf\nCFLAGS='-O0 -g'\nPKGEXT=.pkg.tar\n"
 # Arch Linux has no initramfs-tools.
 LEFT_OUT = {"/usr/share/initramfs-tools/hooks/vfiod*"}
-ADDED = {f"/usr/share/doc/vfiod/{path.name}" for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+DOCUMENTS = [*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")]
+ADDED = {f"/usr/share/doc/vfiod/{path.name}" for path in DOCUMENTS} | {
+    f"/usr/share/doc/vfiod/guides/{path.name}" for path in (ROOT / "docs/guides").glob("*.md")}
 LIBRARIES = {
     "libacl.so.1": "acl",
     "libc.so.6": "glibc",
