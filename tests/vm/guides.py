@@ -7,8 +7,8 @@ hers. markdown_text.py has the form of the blocks. At the end of each guide, all
 that cannot be run here are counted, with their reasons. guides.py NAME... runs only these guides. --record writes the real output into the guides,
 where it is different: look at each change.
 
-If QEMU emulates the guest, its KVM makes the guest lose its timers. Then "-accel kvm" runs as "-accel tcg", and a domain of the type
-"kvm" as one of the type "qemu".
+If QEMU emulates the guest, "-accel kvm" runs as "-accel tcg", and a domain of the type "kvm" as one of the type "qemu": a KVM on an
+emulated AMD-V would add nothing to the test.
 """
 
 import contextlib
