@@ -156,3 +156,19 @@ GDBusConnection *private_bus_connect_as(uid_t uid) {
         set_effective_uid(0);
         return connection;
 }
+
+void private_bus_await_no_owner(GDBusConnection *connection, const char *name) {
+        gint64 deadline = g_get_monotonic_time() + DEADLINE_MS * 1000LL;
+        gboolean has_owner = true;
+
+        while (has_owner) {
+                g_autoptr(GError) error = NULL;
+                g_autoptr(GVariant) reply = g_dbus_connection_call_sync(connection, "org.freedesktop.DBus",
+                                "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+                                g_variant_new("(s)", name), NULL, G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, NULL, &error);
+
+                g_assert_no_error(error);
+                g_variant_get(reply, "(b)", &has_owner);
+                g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        }
+}

@@ -32,3 +32,6 @@ void private_bus_resume(PrivateBus *bus);
 /* A new connection; the second function connects as another user. */
 GDBusConnection *private_bus_connect(void);
 GDBusConnection *private_bus_connect_as(uid_t uid);
+
+/* Waits until nobody owns the name. */
+void private_bus_await_no_owner(GDBusConnection *connection, const char *name);

@@ -144,10 +144,14 @@ class Guest:
                 self.connection.wait_ready(max(0.1, min(10, deadline - time.monotonic())))
                 return True
             except GuestTimeout:
-                if not is_last and LOST_TIMER in self.log.read_text(errors="replace"):
+                if not is_last and self.has_lost_timer():
                     return False
                 if time.monotonic() >= deadline:
                     raise
+
+    def has_lost_timer(self):
+        """Whether the guest hangs because QEMU has lost the timer of a processor."""
+        return LOST_TIMER in self.log.read_text(errors="replace")
 
     def start_process(self):
         image = prepare.prepared_image(systems.SYSTEMS[self.system])

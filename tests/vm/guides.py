@@ -18,6 +18,7 @@ import re
 import shlex
 import sys
 import time
+import traceback
 
 import options
 
@@ -25,7 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "docs"))
 
 import host  # noqa: E402
 import markdown_text  # noqa: E402
-from guest import Guest  # noqa: E402
+from guest import BOOTS_MAX, Guest  # noqa: E402
 from programs import GuestTimeout  # noqa: E402
 from tap import Tap  # noqa: E402
 from view import eventually  # noqa: E402
@@ -91,12 +92,14 @@ def record(path, changes):
 
 
 class Runner:
-    def __init__(self, tap, guest, is_recording):
+    """Runs the guides in a guest. `counts` gets the number of commands of each guide."""
+
+    def __init__(self, tap, guest, is_recording, counts):
         self.tap = tap
         self.guest = guest
         self.is_recording = is_recording
         self.addresses = guest.check_run("ls /sys/bus/pci/devices").split()
-        self.counts = {}
+        self.counts = counts
         self.has_kvm = os.environ.get("VFIOD_ACCELERATOR", "").startswith("kvm")
 
     def state(self):
@@ -150,15 +153,33 @@ class Runner:
         self.guest.check_run(f"cd {folder} && printf %s {shlex.quote(text)} > {shlex.quote(block.file)}")
         self.tap.check(f"{block.path.name}:{block.line}: the file {block.file} is written", True)
 
-    def report(self, paths):
-        """Print the number of commands of each guide, and what was not run."""
-        tap = self.tap
-        for path in paths:
-            tap.note(f"{self.counts.get(path.name, 0):4} commands executed: {path.name}")
-            for block in markdown_text.split(path)[0]:
-                if block.reason is not None:
-                    tap.note(f"     not run: {path.name}:{block.line} ({block.language}): {block.reason}")
-        tap.note(f"{sum(self.counts.values())} commands of {len(self.counts)} guides executed")
+
+def run_in_guest(tap, guest, paths, is_recording, counts):
+    """Boot a guest and run guides in it. Remove those from `paths` that ended, also with failures. A guest that QEMU made hang has not
+    ended its guide: nothing else is tried again."""
+    tap.watch(guest)
+    guest.boot()
+    tap.note(f"booted in {guest.boot_seconds:.0f} s")
+    runner = Runner(tap, guest, is_recording, counts)
+    while paths:
+        try:
+            runner.run_guide(paths[0])
+        except Exception:
+            if guest.has_lost_timer():
+                tap.note(f"{paths[0].name}: QEMU has lost the timer of a processor, and the guest hangs")
+                return
+            tap.check(paths[0].name, False, traceback.format_exc())
+        paths.pop(0)
+
+
+def report(tap, paths, counts):
+    """Print the number of commands of each guide, and what was not run."""
+    for path in paths:
+        tap.note(f"{counts.get(path.name, 0):4} commands executed: {path.name}")
+        for block in markdown_text.split(path)[0]:
+            if block.reason is not None:
+                tap.note(f"     not run: {path.name}:{block.line} ({block.language}): {block.reason}")
+    tap.note(f"{sum(counts.values())} commands of {len(counts)} guides executed")
 
 
 def main():
@@ -171,15 +192,14 @@ def main():
     choice = parser.parse_args()
     paths = [path for path in sorted(FOLDER.glob("*.md")) if not choice.guides or path.stem in choice.guides]
     tap = Tap()
-    with options.installed(choice) as destdir, Guest("guides", destdir=destdir, memory=3072) as guest:
-        tap.watch(guest)
-        guest.boot()
-        tap.note(f"booted in {guest.boot_seconds:.0f} s")
-        runner = Runner(tap, guest, choice.record)
-        for path in paths:
-            tap.run(path.name, runner.run_guide, path)
-        runner.report(paths)
-        tap.check("each guide was read", paths and len(runner.counts) == len(paths), paths)
+    remaining, counts = list(paths), {}
+    with options.installed(choice) as destdir:
+        for _ in range(BOOTS_MAX):
+            if remaining:
+                with Guest("guides", destdir=destdir, memory=3072) as guest:
+                    run_in_guest(tap, guest, remaining, choice.record, counts)
+    report(tap, paths, counts)
+    tap.check("each guide was run to its end", paths and len(counts) == len(paths), remaining)
     return tap.finish()
 
 
