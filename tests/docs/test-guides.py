@@ -65,7 +65,7 @@ $ five
 ```
 ## Same
 """
-PAGES = "docs/*.scd", "README.md", "docs/**/*.md"
+PAGES = "docs/*.scd", "README*.md", "docs/**/*.md"
 
 
 def check_parser(tap):
@@ -185,7 +185,7 @@ def check_boot_loaders(tap, root):
 def main():
     root = pathlib.Path(sys.argv[1]).resolve()
     folder = root / "docs" / "guides"
-    paths = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    paths = [*sorted(root.glob("README*.md")), *sorted((root / "docs").rglob("*.md"))]
     guides = sorted(folder.glob("*.md"))
     tap = Tap()
     tap.run("the parser", check_parser, tap)

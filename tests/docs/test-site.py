@@ -64,7 +64,7 @@ def check_site(tap, root, folder):
     tap.check("the site is built", status == 0, output)
     tap.lacks("without warnings", output, "warning")
     pages = {path: Page(path.read_text()) for path in sorted(folder.rglob("*.html"))}
-    sources = [root / "README.md", *(root / "docs").rglob("*.md")]
+    sources = [*root.glob("README*.md"), *(root / "docs").rglob("*.md")]
     tap.equal("there is a page for each file", len(pages), len(sources))
     tap.equal("all elements are closed, and ids are unique", [(str(path), page.faults) for path, page in pages.items() if page.faults], [])
     wrong, count = [], 0
