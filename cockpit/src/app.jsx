@@ -12,6 +12,9 @@ import { Overview } from "./overview.jsx";
 import { href, usePath, useVfiod } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
 
+// Cockpit has the sidebar.
+const NO_SIDEBAR = { "--pf-v6-c-page__sidebar--Width--base": "0px" };
+
 function View({ path: [view, argument], state }) {
     switch (view) {
     case "overview": return <Overview state={state} />;
@@ -50,11 +53,11 @@ export function App() {
     const state = useVfiod();
     const path = usePath();
     if (state.phase === "failed")
-        return <Page className="pf-m-no-sidebar"><PageSection isFilled><NoConnection problem={state.problem} /></PageSection></Page>;
+        return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><NoConnection problem={state.problem} /></PageSection></Page>;
     if (state.phase === "connecting" && state.devices.length === 0)
-        return <Page className="pf-m-no-sidebar"><PageSection isFilled><Bullseye><Spinner aria-label="Asking vfiod for the devices" /></Bullseye></PageSection></Page>;
+        return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><Bullseye><Spinner aria-label="Asking vfiod for the devices" /></Bullseye></PageSection></Page>;
     return (
-        <Page className="pf-m-no-sidebar" isContentFilled horizontalSubnav={<Navigation view={path[0]} jobs={state.jobs.length} />} data-phase={state.phase}>
+        <Page className="pf-m-no-sidebar" style={NO_SIDEBAR} isContentFilled horizontalSubnav={<Navigation view={path[0]} jobs={state.jobs.length} />} data-phase={state.phase}>
             {state.phase === "lost" && <PageSection>
                 <Alert isInline variant="warning" component="h2" id="lost" title="vfiod does not answer. What you see may be old."
                     actionLinks={<AlertActionLink onClick={() => vfiod.retry()}>Connect again</AlertActionLink>}>
