@@ -50,7 +50,7 @@ function Companions({ devices, chosen, choose }) {
 function Overrides({ items, isOpen, setOpen, isChosen, choose }) {
     return (
         <ExpandableSection toggleText="Override what refuses" isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="overrides">
-            <Stack hasGutter>
+            {isOpen && <Stack hasGutter>
                 <StackItem>
                     <Alert isInline variant="warning" component="h3" title="The host may lose data or connections">
                         <Content component="p">Without these checks, vfiod takes the device away while it is in use. Override only what you know to be harmless.</Content>
@@ -61,7 +61,7 @@ function Overrides({ items, isOpen, setOpen, isChosen, choose }) {
                         <Checkbox id={`override-${item.id}`} label={item.label} isChecked={isChosen(item)} onChange={(_event, on) => choose(item, on)} />
                     </StackItem>
                 ))}
-            </Stack>
+            </Stack>}
         </ExpandableSection>
     );
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Texts that give a device to a virtual machine, to be copied.
 import { useState } from "react";
-import { Card, CardBody, CardTitle, ClipboardCopyButton, CodeBlock, CodeBlockAction, CodeBlockCode, Content, Stack, StackItem, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
+import {
+    Button, Card, CardBody, CardTitle, CodeBlock, CodeBlockCode, Content, Stack, StackItem, ToggleGroup, ToggleGroupItem,
+} from "@patternfly/react-core";
+import { CopyIcon } from "@patternfly/react-icons/dist/esm/icons/copy-icon";
 
 import { useAnswer } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
@@ -12,15 +15,11 @@ const FORMATS = [
     { id: "cdi", label: "podman (CDI)" },
 ];
 
+// It says itself that it has copied: a tooltip would need a pointer.
 function CopyButton({ text, label }) {
-    const [copied, setCopied] = useState(false);
-    const copy = () => navigator.clipboard.writeText(text).then(() => setCopied(true), error => console.warn("Cannot copy:", error.message));
-    return (
-        <ClipboardCopyButton id="copy-fragment" textId="fragment-text" aria-label={label} variant="plain" onClick={copy}
-            onTooltipHidden={() => setCopied(false)}>
-            {copied ? "Copied" : label}
-        </ClipboardCopyButton>
-    );
+    const [said, setSaid] = useState(label);
+    const copy = () => navigator.clipboard.writeText(text).then(() => setSaid("Copied"), () => setSaid("The browser does not allow it"));
+    return <Button id="copy-fragment" variant="secondary" icon={<CopyIcon />} onClick={copy}><span aria-live="polite">{said}</span></Button>;
 }
 
 export function Fragment({ device }) {
@@ -42,10 +41,9 @@ export function Fragment({ device }) {
                     <StackItem>
                         {error
                             ? <Content component="p">{error.message}</Content>
-                            : <CodeBlock actions={<CodeBlockAction><CopyButton key={answer} text={answer || ""} label={`Copy the text for ${label}`} /></CodeBlockAction>}>
-                                <CodeBlockCode id="fragment-text">{answer || ""}</CodeBlockCode>
-                            </CodeBlock>}
+                            : <CodeBlock><CodeBlockCode id="fragment-text">{answer || ""}</CodeBlockCode></CodeBlock>}
                     </StackItem>
+                    {answer && !error && <StackItem><CopyButton key={answer} text={answer} label={`Copy for ${label}`} /></StackItem>}
                 </Stack>
             </CardBody>
         </Card>

@@ -10,6 +10,14 @@ const OBJECTS = "org.freedesktop.DBus.ObjectManager";
 // As many ended jobs as vfiod itself remembers.
 const ENDED_MAX = 64;
 
+// What Cockpit says about a connection that it cannot make.
+const PROBLEMS = {
+    "not-found": "vfiod is not installed, or does not start.",
+    "access-denied": "You may not use the system bus.",
+    "disconnected": "Cockpit has lost its connection to the host.",
+    "terminated": "Cockpit has lost its connection to the host.",
+};
+
 const EMPTY = { manager: {}, devices: [], groups: new Map(), jobs: [] };
 
 // A value of an option, with its D-Bus type.
@@ -33,6 +41,7 @@ class Connection {
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
+        this.watchName();
         this.connect();
         // With or without administrative access, other answers are possible.
         this.permission = cockpit.permission({ admin: true });
@@ -73,6 +82,13 @@ class Connection {
         }, 0);
     }
 
+    // A connection to a name that nobody has is closed at once: then only the bus daemon tells when vfiod has started.
+    watchName() {
+        const bus = cockpit.dbus("org.freedesktop.DBus", { bus: "system" });
+        bus.subscribe({ path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus", member: "NameOwnerChanged", arg0: NAME },
+                      (_path, _interface, _signal, [_name, _before, owner]) => owner && !this.client && this.connect());
+    }
+
     connect() {
         if (this.client) {
             const old = this.client;
@@ -86,7 +102,7 @@ class Connection {
             if (this.client !== client)
                 return;
             this.client = null;
-            this.lose(options.message || options.problem);
+            this.lose(options.message || PROBLEMS[options.problem] || options.problem);
         });
         client.addEventListener("owner", (_event, owner) => this.client === client && this.changeOwner(owner));
         const on = (match, receive) => client.subscribe(match, (path, _interface, _signal, args) =>

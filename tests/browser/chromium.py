@@ -109,8 +109,9 @@ class Chromium:
         for domain in ("Page", "Runtime", "Log"):
             page.send(f"{domain}.enable")
         page.resize(width, height)
-        if media:
-            page.send("Emulation.setEmulatedMedia", features=[{"name": name.replace("_", "-"), "value": value} for name, value in media.items()])
+        # Nothing moves while it is clicked.
+        media = {"prefers_reduced_motion": "reduce", **media}
+        page.send("Emulation.setEmulatedMedia", features=[{"name": name.replace("_", "-"), "value": value} for name, value in media.items()])
         page.send("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
         page.go(url)
         return page
@@ -164,9 +165,11 @@ class Page:
     def click(self, selector):
         """Click with the mouse in the middle of the element, when it is there and enabled."""
         where = json.dumps(selector)
+        self.send("Page.bringToFront")
         self.until(f"document.querySelector({where}) && !document.querySelector({where}).disabled")
         box = self.evaluate(f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect();"
                             f" return [b.left + b.width / 2, b.top + b.height / 2]; }})(document.querySelector({where}))")
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=box[0], y=box[1])
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 
@@ -202,6 +205,7 @@ class Page:
                       f" e.dispatchEvent(new Event('change', {{bubbles: true}})); }})(document.querySelector({json.dumps(selector)}))")
 
     def screenshot(self, path):
+        self.send("Page.bringToFront")
         data = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
         pathlib.Path(path).write_bytes(base64.b64decode(data))
 

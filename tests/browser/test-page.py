@@ -102,7 +102,7 @@ def overview(tap, here):
     page = here.open("overview")
     page.until("document.querySelector('#diagnosis [data-code]')")
     tap.equal("the IOMMU is on", page.evaluate("document.querySelector('[data-iommu]').dataset.iommu"), "on")
-    page.until_text("21 functions in 17 groups", "#iommu")
+    page.until_text("21 functions in 16 groups", "#iommu")
     rows = here.sim.run("doctor", check=False)
     wrong = page.evaluate("[...document.querySelectorAll('#diagnosis [data-code] h3, #diagnosis [data-code] .pf-v6-c-alert__title')]"
                           ".map(e => e.innerText.replace(/^.*alert:\\s*/, ''))")
