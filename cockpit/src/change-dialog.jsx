@@ -13,8 +13,8 @@ import { variant, vfiod } from "./vfiod.js";
 import { deviceName, finding as findingName, hostNames } from "./words.js";
 
 const VERBS = {
-    detach: { label: "Detach", method: "StartDetach", title: "Detach for a virtual machine", done: "Detached" },
-    reattach: { label: "Reattach", method: "StartReattach", title: "Give back to the host", done: "Reattached" },
+    detach: { label: "Detach", method: "Detach", title: "Detach for a virtual machine", done: "Detached" },
+    reattach: { label: "Reattach", method: "Reattach", title: "Give back to the host", done: "Reattached" },
 };
 
 function toggled(list, item, on) {
@@ -92,7 +92,6 @@ export function ChangeDialog({ verb, device, state, onClose }) {
     const { label, method, title } = VERBS[verb];
     const [choice, setChoice] = useState({ companions: [], override: [], switches: [] });
     const [overriding, setOverriding] = useState(false);
-    const [path, setPath] = useState(null); // of the job
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState(null);
     const { answer: plan, error: planError, loading } = usePlan(device, verb, choice);
@@ -103,19 +102,16 @@ export function ChangeDialog({ verb, device, state, onClose }) {
         : [];
     const items = plan ? overridesOf(plan, choice) : [];
     const findings = plan ? plan.findings.filter(one => one.name !== "consent") : [];
-    const job = path && state.jobs.find(one => one.path === path);
+    const job = state.jobs.find(one => one.DeviceAddresses.includes(device.Address));
 
     const submit = async () => {
         setBusy(true);
         setError(null);
         try {
-            const started = await vfiod.start(method, device.Address, { ...optionsOf(choice), plan: variant("s", plan.fingerprint) });
-            setPath(started);
-            await vfiod.jobEnd(started);
+            await vfiod.change(method, device.Address, { ...optionsOf(choice), plan: variant("s", plan.fingerprint) });
             onClose(`${VERBS[verb].done}: ${deviceName(device)}, ${device.Address}`);
         } catch (problem) {
             setError(problem);
-            setPath(null);
             setBusy(false);
         }
     };

@@ -7,9 +7,6 @@ const NAME = "org.vfiod1";
 const INTERFACE = "org.vfiod1.Manager";
 const PROPERTIES = "org.freedesktop.DBus.Properties";
 const OBJECTS = "org.freedesktop.DBus.ObjectManager";
-// As many ended jobs as vfiod itself remembers.
-const ENDED_MAX = 64;
-
 // What Cockpit says about a connection that it cannot make.
 const PROBLEMS = {
     "not-found": "vfiod is not installed, or does not start.",
@@ -34,8 +31,6 @@ class Connection {
     constructor() {
         this.model = new Model();
         this.listeners = new Set();
-        this.ended = new Map(); // by path: what JobRemoved said
-        this.waiting = new Map(); // by path: who waits for JobRemoved
         // phase: "connecting", "ready", "lost" (vfiod has ended; what is shown is old) or "failed"
         this.state = { phase: "connecting", problem: null, endedJobs: [], ...EMPTY };
         this.subscribe = this.subscribe.bind(this);
@@ -120,7 +115,7 @@ class Connection {
             this.model.remove(path, names);
             this.publishSoon();
         });
-        on({ path: MANAGER, interface: INTERFACE, member: "JobRemoved" }, (_path, args) => this.endJob(args));
+        on({ path: MANAGER, interface: INTERFACE, member: "JobRemoved" }, () => this.readEndedJobs());
         this.load();
     }
 
@@ -136,10 +131,6 @@ class Connection {
 
     lose(problem) {
         this.generation++;
-        this.ended.clear();
-        for (const { reject } of this.waiting.values())
-            reject({ message: "vfiod has ended. The job continues: look at the state of the device." });
-        this.waiting.clear();
         this.publish({ phase: this.state.phase === "ready" || this.state.phase === "lost" ? "lost" : "failed", problem });
     }
 
@@ -183,38 +174,20 @@ class Connection {
         return this.client.call(MANAGER, INTERFACE, method, args, { type, flags: "i" });
     }
 
-    // Starts a job. Returns its path.
-    async start(method, selector, options) {
-        const [path] = await this.call(method, "sa{sv}", selector, options);
-        return path;
-    }
-
-    // Waits for the end of a job. Fails with {name, message, details} if the job fails.
-    jobEnd(path) {
-        return new Promise((resolve, reject) => {
-            const result = this.ended.get(path);
-            if (result)
-                finish(result, resolve, reject);
-            else
-                this.waiting.set(path, { resolve, reject });
-        });
+    // Detaches, reattaches and the like: waits until the job has ended. Only the answer of this call has the reason of a failure,
+    // because everybody can read the signals.
+    async change(method, selector, options) {
+        try {
+            return await this.call(method, "sa{sv}", selector, options);
+        } catch (error) {
+            if (error.name === "org.freedesktop.DBus.Error.NoReply" || error.problem)
+                throw new Error("vfiod has ended. The job continues: look at the state of the device.");
+            throw error;
+        }
     }
 
     cancel(path) {
         return this.client.call(path, "org.vfiod1.Job", "Cancel", [{}], { type: "a{sv}", flags: "i" });
-    }
-
-    endJob([_number, path, result, name, message, dictionary]) {
-        const end = { result, name, message, details: details(dictionary) };
-        this.ended.set(path, end);
-        if (this.ended.size > ENDED_MAX)
-            this.ended.delete(this.ended.keys().next().value);
-        const waiting = this.waiting.get(path);
-        if (waiting) {
-            this.waiting.delete(path);
-            finish(end, waiting.resolve, waiting.reject);
-        }
-        this.readEndedJobs();
     }
 
     readEndedJobs() {
@@ -225,13 +198,6 @@ class Connection {
                     ({ Number, Kind, State, GroupNumber, DeviceAddresses, Started, ...details(dictionary) })),
         }), error => generation === this.generation && console.warn("Cannot list jobs:", error.message));
     }
-}
-
-function finish(end, resolve, reject) {
-    if (end.result === "done")
-        resolve(end);
-    else
-        reject(end);
 }
 
 export const vfiod = new Connection();
