@@ -9,6 +9,7 @@ import { DevicePage } from "./device-page.jsx";
 import { Devices } from "./devices.jsx";
 import { Jobs } from "./job.jsx";
 import { Overview } from "./overview.jsx";
+import { Trials } from "./trials.jsx";
 import { href, usePath, useVfiod } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
 
@@ -64,6 +65,7 @@ export function App() {
                     {state.problem}
                 </Alert>
             </PageSection>}
+            <Trials groups={state.groups} />
             <View path={path} state={state} />
         </Page>
     );

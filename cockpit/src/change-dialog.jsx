@@ -17,12 +17,15 @@ const VERBS = {
     reattach: { label: "Reattach", method: "Reattach", title: "Give back to the host", done: "Reattached" },
 };
 
+// How long a trial lasts, in microseconds and as a word.
+const TRIAL = { duration: 120000000, label: "two minutes" };
+
 function toggled(list, item, on) {
     return on ? [...list, item] : list.filter(other => other !== item);
 }
 
 // The options of the call, as the user has chosen.
-function optionsOf({ companions, override, switches }) {
+function optionsOf({ companions, override, switches, trial }) {
     const options = {};
     if (companions.length > 0)
         options.companions = variant("as", companions);
@@ -30,6 +33,8 @@ function optionsOf({ companions, override, switches }) {
         options.override = variant("as", override);
     for (const name of switches)
         options[name] = variant("b", true);
+    if (trial)
+        options["revert-after"] = variant("t", TRIAL.duration);
     return options;
 }
 
@@ -90,7 +95,7 @@ function usePlan(device, verb, choice) {
 
 export function ChangeDialog({ verb, device, state, onClose }) {
     const { label, method, title } = VERBS[verb];
-    const [choice, setChoice] = useState({ companions: [], override: [], switches: [] });
+    const [choice, setChoice] = useState({ companions: [], override: [], switches: [], trial: false });
     const [overriding, setOverriding] = useState(false);
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState(null);
@@ -140,6 +145,13 @@ export function ChangeDialog({ verb, device, state, onClose }) {
                                 choose={({ guard, option }, on) => setChoice(guard
                                     ? { ...choice, override: toggled(choice.override, guard, on) }
                                     : { ...choice, switches: toggled(choice.switches, option, on) })} />
+                        </StackItem>}
+                        {verb === "detach" && plan.steps.length > 0 && <StackItem>
+                            <Checkbox id="trial" isChecked={choice.trial} onChange={(_event, trial) => setChoice({ ...choice, trial })}
+                                label={`Only try it: after ${TRIAL.label}, the devices go back to the host unless you confirm`}
+                                description={findings.some(one => one.name === "network")
+                                    ? "Recommended here: the host uses a network interface of the group, and your own connection may need it."
+                                    : undefined} />
                         </StackItem>}
                         {plan.steps.length > 0 && <StackItem><Steps steps={plan.steps} /></StackItem>}
                     </>}

@@ -15,7 +15,7 @@ sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "vm")]
 from chromium import Chromium  # noqa: E402
 from cockpit import PAGE, cockpit  # noqa: E402
 from lab import Lab  # noqa: E402
-from sim import STORY, Simulation  # noqa: E402
+from sim import ROOT, STORY, Simulation  # noqa: E402
 
 WIDE, NARROW = 1400, 360
 
@@ -25,6 +25,7 @@ class Place:
 
     def __init__(self, sim, chromium, pictures, axe):
         self.sim, self.chromium, self.pictures, self.axe = sim, chromium, pictures, axe
+        self.root = ROOT
         self.pages = []
 
     def open(self, *path, width=WIDE, height=900, **media):
@@ -52,9 +53,12 @@ class Place:
 
     def state(self, address):
         """The state and driver of a device, as vfiod tells another client."""
-        rows = json.loads(subprocess.run(["busctl", "--json=short", "call", "org.vfiod1", "/org/vfiod1", "org.vfiod1.Manager",
-                                          "ListDevices"], stdout=subprocess.PIPE, check=True).stdout)["data"][0]
+        rows = ask_bus("call", "ListDevices")[0]
         return next(((row[3], row[4]) for row in rows if row[0] == address), None)
+
+    def reverts(self):
+        """The number of groups that go back to the host unless somebody confirms."""
+        return ask_bus("get-property", "RevertCount")
 
     def serious(self, page):
         """What axe-core finds in the page that is serious or critical."""
@@ -63,6 +67,13 @@ class Place:
                               ".filter(v => v.impact === 'serious' || v.impact === 'critical')"
                               ".map(v => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')}`))")
         return found
+
+
+def ask_bus(verb, member):
+    """Ask the Manager with busctl. Return the answer."""
+    done = subprocess.run(["busctl", "--json=short", verb, "org.vfiod1", "/org/vfiod1", "org.vfiod1.Manager", member],
+                          stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)["data"]
 
 
 def cards(page):

@@ -202,6 +202,54 @@ def guard_and_override(tap, here):
 
 
 @test
+def trial(tap, here):
+    page = open_dialog(here, NIC)
+    page.click("#trial")
+    submit(page)
+    page.until("document.querySelector('[data-trial=\"12\"]')")
+    tap.equal("vfiod will reattach the group", here.reverts(), 1)
+    here.picture(page, f"trial-{WIDE}")
+    tap.equal("axe-core finds nothing serious: trial", here.serious(page), [])
+    page.click_text("Keep them detached")
+    page.until("!document.querySelector('[data-trial]')")
+    tap.equal("after the confirmation, it will not", here.reverts(), 0)
+    tap.equal("the device stays detached", here.state(NIC)[0], "detached")
+    here.sim.run("reattach", NIC)
+    here.sim.run("detach", NIC, "--revert-after", "1s")
+    page.until("document.querySelector('[data-trial=\"12\"]')")
+    page.until("!document.querySelector('[data-trial]')")
+    page.until("document.querySelector('#detach')")
+    tap.check("a trial of another program is shown until the device is with the host again", True)
+
+
+@test
+def storage_in_use(tap, here):
+    here.sim.kernel("use nvme0n1")
+    page = open_dialog(here, NVME)
+    page.until("document.querySelector('#change-dialog [data-finding=storage]')")
+    tap.contains("the guard names the disk", page.evaluate("document.querySelector('[data-finding=storage]').innerText"), "nvme0n1")
+    tap.check("the guard refuses", not page.evaluate(enabled("#change-submit")))
+    page.click_text("Close")
+    page.until("!document.querySelector('#change-dialog')")
+    tap.equal("nothing has changed", here.state(NVME), ("host", "nvme"))
+    here.sim.kernel("unuse nvme0n1")
+
+
+@test
+def held_by_a_process(tap, here):
+    here.sim.run("detach", NIC)
+    with open(f"{here.root}/dev/vfio/12", "rb"):
+        page = here.open("device", NIC)
+        page.until_text("process", "#holders")
+        tap.contains("the holder is named", page.evaluate("document.querySelector('#holders').innerText"), "python3")
+        page.click("#reattach")
+        page.until("document.querySelector('#change-dialog [data-finding=held]')")
+        tap.check("a reattach is refused", not page.evaluate(enabled("#change-submit")))
+    page.click_text("Close")
+    here.sim.run("reattach", NIC)
+
+
+@test
 def plan_follows_the_host(tap, here):
     page = open_dialog(here, NIC)
     page.until(enabled("#change-submit"))
