@@ -140,7 +140,7 @@ export function link(device) {
     if (!device.LinkSpeed || !device.LinkWidth)
         return "";
     const speed = mts => `${(mts / 1000).toFixed(1)} GT/s`;
-    const now = `${speed(device.LinkSpeed)}, ${device.LinkWidth} lanes`;
+    const now = `${speed(device.LinkSpeed)}, ${device.LinkWidth} ${device.LinkWidth === 1 ? "lane" : "lanes"}`;
     return device.LinkSpeed === device.LinkSpeedMax && device.LinkWidth === device.LinkWidthMax
         ? now
         : `${now} (of ${speed(device.LinkSpeedMax)}, ${device.LinkWidthMax} lanes)`;

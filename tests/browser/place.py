@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "vm")]
 
 from chromium import Chromium  # noqa: E402
-from cockpit import PAGE, cockpit  # noqa: E402
+from cockpit import NOBODY, PORT, USER_PORT, address, cockpit  # noqa: E402
 from lab import Lab  # noqa: E402
 from sim import ROOT, STORY, Simulation  # noqa: E402
 
@@ -28,14 +28,14 @@ class Place:
         self.root = ROOT
         self.pages = []
 
-    def open(self, *path, width=WIDE, height=900, **media):
+    def open(self, *path, **choice):
         """Open a view in a new window, and wait until it has the state of vfiod."""
-        page = self.open_raw(*path, width=width, height=height, **media)
+        page = self.open_raw(*path, **choice)
         page.until("document.querySelector('[data-phase=ready]')")
         return page
 
-    def open_raw(self, *path, width=WIDE, height=900, **media):
-        page = self.chromium.open(f"{PAGE}#/{'/'.join(path)}", width, height, **media)
+    def open_raw(self, *path, width=WIDE, height=900, port=PORT, **media):
+        page = self.chromium.open(f"{address(port)}#/{'/'.join(path)}", width, height, **media)
         self.pages.append(page)
         return page
 
@@ -91,14 +91,17 @@ def card(address, availability=None):
 @contextlib.contextmanager
 def place(build, topology):
     """A host with this topology, Cockpit and a browser, during a with block."""
+    # A lab puts a new file system over /run.
+    if not LAB:
+        LAB.append(Lab(build))
     folder = pathlib.Path("/run/browser")
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder)
     pictures = build / "tests/browser/pictures"
     pictures.mkdir(parents=True, exist_ok=True)
     axe = (HERE.parents[1] / "cockpit/node_modules/axe-core/axe.min.js").read_text()
-    with Simulation(LAB[0] if LAB else LAB.append(Lab(build)) or LAB[0], topology) as sim, cockpit(build / "cockpit", folder), \
-            Chromium(folder) as chromium:
+    with Simulation(LAB[0], topology) as sim, cockpit(build / "cockpit", folder / "root"), \
+            cockpit(build / "cockpit", folder / "user", USER_PORT, NOBODY), Chromium(folder) as chromium:
         yield Place(sim, chromium, pictures, axe)
 
 

@@ -7,6 +7,7 @@ build folder.
 """
 
 import argparse
+import gzip
 import pathlib
 import signal
 import subprocess
@@ -14,12 +15,14 @@ import sys
 import time
 
 from chromium import BrowserError
+from cockpit import USER_PORT
 from place import NARROW, WIDE, card, cards, place, story
 from tap import Tap
 
 PORT_1, PORT_2 = "0000:03:01.0", "0000:03:02.0"
 NIC, NVME, SCREEN, GPU = "0000:05:00.0", "0000:04:00.0", "0000:00:01.0", "0000:06:00.0"
 FUNCTIONS = 1000
+BYTES_MAX = 600000
 FIRST_PAINT_S, UPDATE_S = 5, 2
 TESTS = []
 
@@ -32,8 +35,8 @@ def test(function):
 # Helpers
 
 
-def open_dialog(here, address, verb="detach"):
-    page = here.open("device", address)
+def open_dialog(here, address, verb="detach", **choice):
+    page = here.open("device", address, **choice)
     page.click(f"#{verb}")
     page.until("document.querySelector('#change-dialog #change-submit')")
     return page
@@ -278,6 +281,16 @@ def failed_step(tap, here):
 
 
 @test
+def without_rights(tap, here):
+    page = open_dialog(here, NIC, port=USER_PORT)
+    tap.check("everybody may see the plan", page.until("document.querySelector('#change-dialog').innerText.includes('What vfiod will do')"))
+    submit(page)
+    page.until("document.querySelector('#change-dialog [data-error]')")
+    tap.equal("an ordinary user may not detach", page.evaluate("document.querySelector('[data-error]').dataset.error"), "AccessDenied")
+    tap.equal("nothing has changed", here.state(NIC), ("host", "e1000e"))
+
+
+@test
 def progress_and_cancel(tap, here):
     jobs = here.open("jobs")
     page = open_dialog(here, NIC)
@@ -411,6 +424,12 @@ def many_functions(tap, here):
     tap.check(f"a change is shown within {UPDATE_S} s", update < UPDATE_S, update)
 
 
+def size(tap, build):
+    compressed = sum(len(gzip.compress(path.read_bytes(), 9)) for path in (build / "cockpit").glob("index.*"))
+    tap.note(f"the page has {compressed} bytes, compressed")
+    tap.check(f"the page has at most {BYTES_MAX} bytes, compressed", 0 < compressed < BYTES_MAX, compressed)
+
+
 def run_test(tap, here, function):
     before = time.monotonic()
     failures = tap.failures
@@ -430,6 +449,7 @@ def run_inside(choice):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     tap = Tap()
     build = pathlib.Path(choice.build_dir).resolve()
+    size(tap, build)
     chosen = [one for one in TESTS if not choice.tests or one.__name__ in choice.tests]
     if chosen:
         with place(build, story()) as here:
