@@ -19,6 +19,9 @@ def detach_and_reattach(tap, here):
     tap.equal("both ports are detached", [here.state(PORT_1), here.state(PORT_2)], [("detached", "vfio-pci")] * 2)
     page.click("#format-qemu")
     page.until_text("vfio-pci,host", "#fragment-text")
+    # The cards above have their final height.
+    page.until("document.querySelector('#plan [data-step=forget]')")
+    page.until_text("None.", "#holders")
     page.click("#copy-fragment")
     page.until_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")

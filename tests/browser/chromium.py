@@ -32,6 +32,30 @@ UNTIL = """new Promise((resolve, reject) => {
 })"""
 
 
+# Resolves to the middle of the element when it has been in the same place, and not covered, for some frames.
+STEADY = """new Promise((resolve, reject) => {
+    const end = performance.now() + %d;
+    let last = "", frames = 0;
+    const check = () => {
+        const element = document.querySelector(%s);
+        if (element) {
+            element.scrollIntoView({ block: "center" });
+            const box = element.getBoundingClientRect();
+            const middle = [box.left + box.width / 2, box.top + box.height / 2];
+            const hit = document.elementFromPoint(...middle);
+            frames = String(middle) === last && hit && (element.contains(hit) || hit.contains(element)) ? frames + 1 : 0;
+            last = String(middle);
+            if (frames >= 3)
+                return resolve(middle);
+        }
+        if (performance.now() > end)
+            return reject(new Error("it moves, or is covered"));
+        requestAnimationFrame(check);
+    };
+    check();
+})"""
+
+
 class BrowserError(Exception):
     pass
 
@@ -167,8 +191,7 @@ class Page:
         where = json.dumps(selector)
         self.send("Page.bringToFront")
         self.until(f"document.querySelector({where}) && !document.querySelector({where}).disabled")
-        box = self.evaluate(f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect();"
-                            f" return [b.left + b.width / 2, b.top + b.height / 2]; }})(document.querySelector({where}))")
+        box = self.evaluate(STEADY % (1000 * (PATIENCE_S - 5), where))
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=box[0], y=box[1])
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)

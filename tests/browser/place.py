@@ -56,6 +56,14 @@ class Place:
         rows = ask_bus("call", "ListDevices")[0]
         return next(((row[3], row[4]) for row in rows if row[0] == address), None)
 
+    def restore(self):
+        """Give all devices back to the host, after a test has failed."""
+        for command in ("clear", "resume"):
+            self.sim.kernel(command)
+        for address, _, _, state, *_ in ask_bus("call", "ListDevices")[0]:
+            if state == "detached":
+                self.sim.run("reattach", address, check=False)
+
     def reverts(self):
         """The number of groups that go back to the host unless somebody confirms."""
         return ask_bus("get-property", "RevertCount")

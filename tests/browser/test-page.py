@@ -59,12 +59,13 @@ def run_test(tap, here, function):
     before = time.monotonic()
     failures = tap.failures
     tap.run(function.__name__, function, tap, here)
-    if tap.failures > failures and here.pages:
+    if tap.failures > failures:
         for number, page in enumerate(here.pages):
             try:
                 here.picture(page, f"failed-{function.__name__}-{number}")
             except BrowserError as error:
                 tap.note(error)
+        tap.run("restore", here.restore)
     complaints = here.close_pages()
     tap.equal(f"{function.__name__}: the console is empty", complaints, [])
     tap.note(f"{function.__name__}: {time.monotonic() - before:.1f} s")
