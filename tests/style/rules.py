@@ -24,7 +24,7 @@ BUS_HEADERS = ("systemd/sd-bus",)
 PEER_ROOMS = ("process", "job", "lease", "revert", "helper")
 
 LINES_MAX = 500
-SOURCES = (".c", ".h", ".py", ".sh")
+SOURCES = (".c", ".h", ".py", ".sh", ".js", ".jsx")
 OTHER_LICENSED = ("meson.build",)
 
 
@@ -148,14 +148,14 @@ def calls(tree):
 
 
 def length(tree):
-    for path in tree.files(["daemon", "client", "tests"], SOURCES):
+    for path in tree.files(["daemon", "client", "tests", "cockpit/src"], SOURCES):
         lines = tree.read(path).count("\n")
         if lines > LINES_MAX:
             yield f"{path}:{LINES_MAX + 1}: has {lines} lines: split it into two files"
 
 
 def license_headers(tree):
-    for path in tree.files(["daemon", "client", "tests"], SOURCES):
+    for path in tree.files(["daemon", "client", "tests", "cockpit/src"], SOURCES):
         head = tree.read(path).splitlines()[:3]
         if not any("SPDX-License-Identifier: GPL-2.0-or-later" in line for line in head):
             yield f"{path}:1: has no SPDX-License-Identifier in its first lines"

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The whole page: navigation, state of the connection, and the view of the address.
+import {
+    Alert, AlertActionLink, Bullseye, Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Nav, NavItem, NavList, Page,
+    PageSection, Spinner,
+} from "@patternfly/react-core";
+
+import { DevicePage } from "./device-page.jsx";
+import { Devices } from "./devices.jsx";
+import { Jobs } from "./job.jsx";
+import { Overview } from "./overview.jsx";
+import { Trials } from "./trials.jsx";
+import { href, usePath, useVfiod } from "./use-vfiod.js";
+import { vfiod } from "./vfiod.js";
+
+// Cockpit has the sidebar.
+const NO_SIDEBAR = { "--pf-v6-c-page__sidebar--Width--base": "0px" };
+
+function View({ path: [view, argument], state }) {
+    switch (view) {
+    case "overview": return <Overview state={state} />;
+    case "jobs": return <Jobs state={state} />;
+    case "device": return <DevicePage key={argument} address={argument} state={state} />;
+    default: return <Devices state={state} />;
+    }
+}
+
+function Navigation({ view, jobs }) {
+    const items = [["", "Devices"], ["overview", "Overview"], ["jobs", jobs > 0 ? `Jobs (${jobs})` : "Jobs"]];
+    return (
+        <Nav variant="horizontal-subnav" aria-label="Views">
+            <NavList>
+                {items.map(([name, label]) => (
+                    <NavItem key={name} itemId={name} to={name ? href(name) : href()} isActive={name === (view || "")}>{label}</NavItem>
+                ))}
+            </NavList>
+        </Nav>
+    );
+}
+
+function NoConnection({ problem }) {
+    return (
+        <EmptyState status="danger" titleText="There is no connection to vfiod" headingLevel="h1">
+            <EmptyStateBody>{problem}</EmptyStateBody>
+            <EmptyStateBody>The command “systemctl status vfiod” tells more.</EmptyStateBody>
+            <EmptyStateFooter>
+                <EmptyStateActions><Button onClick={() => vfiod.retry()}>Connect again</Button></EmptyStateActions>
+            </EmptyStateFooter>
+        </EmptyState>
+    );
+}
+
+export function App() {
+    const state = useVfiod();
+    const path = usePath();
+    if (state.phase === "failed")
+        return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><NoConnection problem={state.problem} /></PageSection></Page>;
+    if (state.phase === "connecting" && state.devices.length === 0)
+        return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><Bullseye><Spinner aria-label="Asking vfiod for the devices" /></Bullseye></PageSection></Page>;
+    return (
+        <Page className="pf-m-no-sidebar" style={NO_SIDEBAR} isContentFilled horizontalSubnav={<Navigation view={path[0]} jobs={state.jobs.length} />} data-phase={state.phase}>
+            {state.phase === "lost" && <PageSection>
+                <Alert isInline variant="warning" component="h2" id="lost" title="vfiod does not answer. What you see may be old."
+                    actionLinks={<AlertActionLink onClick={() => vfiod.retry()}>Connect again</AlertActionLink>}>
+                    {state.problem}
+                </Alert>
+            </PageSection>}
+            <Trials groups={state.groups} />
+            <View path={path} state={state} />
+        </Page>
+    );
+}

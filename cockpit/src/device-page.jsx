@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One device: facts, group, plan, holders, and what can be done with it.
+import { useState } from "react";
+import {
+    Alert, AlertActionCloseButton, Breadcrumb, BreadcrumbItem, Button, Card, CardBody, CardTitle, Content, DescriptionList,
+    DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, EmptyState, EmptyStateBody, Flex, FlexItem, Grid, GridItem,
+    Label, List, ListItem, PageSection, Spinner, Stack, StackItem, Title,
+} from "@patternfly/react-core";
+
+import { ChangeDialog } from "./change-dialog.jsx";
+import { AvailabilityLabel } from "./device-card.jsx";
+import { Failure } from "./failure.jsx";
+import { Fragment } from "./fragment.jsx";
+import { JobProgress } from "./job.jsx";
+import { PlanView, makePlan } from "./plan.jsx";
+import { href, useAnswer } from "./use-vfiod.js";
+import { details, variant, vfiod } from "./vfiod.js";
+import { availability, deviceName, hostNames, ids, link } from "./words.js";
+
+function Fact({ term, children }) {
+    if (!children)
+        return null;
+    return (
+        <DescriptionListGroup>
+            <DescriptionListTerm>{term}</DescriptionListTerm>
+            <DescriptionListDescription>{children}</DescriptionListDescription>
+        </DescriptionListGroup>
+    );
+}
+
+function DeviceLink({ address }) {
+    return <a href={href("device", address)}>{address}</a>;
+}
+
+function Facts({ device }) {
+    const names = hostNames(device);
+    return (
+        <Card component="section" isFullHeight id="facts">
+            <CardTitle component="h2">Device</CardTitle>
+            <CardBody>
+                <DescriptionList isHorizontal isCompact>
+                    <Fact term="Address">{device.Address}</Fact>
+                    <Fact term="Vendor">{device.VendorName}</Fact>
+                    <Fact term="Kind">{device.ClassName}</Fact>
+                    <Fact term="Ids">{ids(device)}</Fact>
+                    <Fact term="Driver">{device.Driver || "none"}</Fact>
+                    <Fact term="Driver of the host">{device.OriginalDriver}</Fact>
+                    <Fact term="Names in the host">{names.join(", ")}</Fact>
+                    <Fact term="PCIe link">{link(device)}</Fact>
+                    <Fact term="NUMA node">{device.NumaNode >= 0 && String(device.NumaNode)}</Fact>
+                    <Fact term="Reset by">{device.ResetMethods.join(", ") || "the kernel cannot reset it"}</Fact>
+                    <Fact term="Node">{device.Node}</Fact>
+                    <Fact term="Rule">{device.MatchedRule}</Fact>
+                    <Fact term="Physical function">{device.PhysicalFunction && <DeviceLink address={device.PhysicalFunction} />}</Fact>
+                    <Fact term="Virtual functions">
+                        {device.VirtualFunctionsMax > 0 && `${device.VirtualFunctions.length} of at most ${device.VirtualFunctionsMax}`}
+                    </Fact>
+                </DescriptionList>
+            </CardBody>
+        </Card>
+    );
+}
+
+// While the devices are with the host, their own drivers are no obstacle: a detach removes them.
+function blockersOf(group, members) {
+    return group.Blockers.filter(([address]) =>
+        group.State === "partial" || members.some(member => member.Address === address && member.Endpoint === false));
+}
+
+function Group({ group, devices }) {
+    const members = group.Members.map(address => devices.find(device => device.Address === address) || { Address: address });
+    return (
+        <Card component="section" isFullHeight id="group">
+            <CardTitle component="h2">IOMMU group {group.Number}</CardTitle>
+            <CardBody>
+                <Stack hasGutter>
+                    <StackItem>
+                        <Content component="p">
+                            {members.length === 1 ? "The device is alone in its group." : "A virtual machine gets these devices only together."}
+                        </Content>
+                    </StackItem>
+                    <StackItem>
+                        <List isPlain isBordered>
+                            {members.map(member => (
+                                <ListItem key={member.Address}>
+                                    <DeviceLink address={member.Address} /> {deviceName(member)} {member.Endpoint === false && <Label isCompact>stays with the host</Label>}
+                                </ListItem>
+                            ))}
+                        </List>
+                    </StackItem>
+                    {blockersOf(group, members).map(([address, driver, reason]) => (
+                        <StackItem key={address}><Alert isInline variant="warning" component="h3" title={`${address} (${driver}): ${reason}`} /></StackItem>
+                    ))}
+                </Stack>
+            </CardBody>
+        </Card>
+    );
+}
+
+// The plan of a device that nobody changes. It asks again when the device changes.
+function Plan({ device, verb }) {
+    const options = verb === "detach" ? { companions: variant("as", ["*"]) } : {};
+    const { answer, error, loading } = useAnswer(() => makePlan(device.Address, verb, options), [device, verb]);
+    return (
+        <Card component="section" isFullHeight id="plan">
+            <CardTitle component="h2">{verb === "detach" ? "What a detach would do" : "What a reattach would do"}</CardTitle>
+            <CardBody>
+                {loading && !answer && <Spinner size="lg" aria-label="vfiod makes the plan" />}
+                {error && <Content component="p">{error.message}</Content>}
+                {answer && <PlanView plan={answer} />}
+            </CardBody>
+        </Card>
+    );
+}
+
+async function listHolders(selector) {
+    const [rows] = await vfiod.call("ListHolders", "sa{sv}", selector, {});
+    return rows.map(([pid, command, unit, path, address, dictionary]) => ({ pid, command, unit, path, address, ...details(dictionary) }));
+}
+
+function Holders({ device }) {
+    const { answer, error, loading, again } = useAnswer(() => listHolders(device.Address), [device]);
+    return (
+        <Card component="section" isFullHeight id="holders">
+            <CardTitle component="h2">Processes that have it open</CardTitle>
+            <CardBody>
+                <Stack hasGutter>
+                    {error && <StackItem><Failure title="The search failed" error={error} /></StackItem>}
+                    {answer && answer.length === 0 && <StackItem><Content component="p">None.</Content></StackItem>}
+                    {answer && answer.length > 0 && <StackItem>
+                        <List>{answer.map((holder, i) => (
+                            <ListItem key={i}>{holder.pid ? `${holder.command} (process ${holder.pid})` : holder.command}
+                                {holder.unit && `, ${holder.unit}`}{holder.path && `: ${holder.path}`}{holder.More && `, and ${holder.More} more`}</ListItem>
+                        ))}</List>
+                    </StackItem>}
+                    <StackItem><Button variant="secondary" isLoading={loading} isDisabled={loading} onClick={again}>Search again</Button></StackItem>
+                </Stack>
+            </CardBody>
+        </Card>
+    );
+}
+
+function verbOf(device) {
+    return ["detached", "partial", "foreign", "absent"].includes(device.Availability) ? "reattach" : "detach";
+}
+
+export function DevicePage({ address, state }) {
+    const [verb, setVerb] = useState(null); // of the open dialog
+    const [news, setNews] = useState(null);
+    const device = state.devices.find(one => one.Address === address);
+    if (!device)
+        return (
+            <PageSection>
+                <EmptyState titleText="There is no such device" headingLevel="h2">
+                    <EmptyStateBody>The host has no device at {address} now. <a href={href()}>All devices</a></EmptyStateBody>
+                </EmptyState>
+            </PageSection>
+        );
+    const group = state.groups.get(device.GroupNumber);
+    const job = state.jobs.find(one => one.DeviceAddresses.includes(address));
+    const planned = verbOf(device);
+    const busy = Boolean(job) || device.Availability === "changing" || device.Availability === "stuck";
+    const canDetach = device.Endpoint && !busy && planned === "detach" && device.Availability !== "leased";
+    const canReattach = device.Endpoint && !busy && planned === "reattach";
+    return (
+        <>
+            <PageSection>
+                <Stack hasGutter>
+                    <StackItem>
+                        <Breadcrumb aria-label="Path">
+                            <BreadcrumbItem to={href()}>Devices</BreadcrumbItem>
+                            <BreadcrumbItem isActive>{address}</BreadcrumbItem>
+                        </Breadcrumb>
+                    </StackItem>
+                    <StackItem>
+                        <Flex alignItems={{ default: "alignItemsCenter" }}>
+                            <FlexItem><Title headingLevel="h1" size="2xl">{deviceName(device)}</Title></FlexItem>
+                            <FlexItem><AvailabilityLabel device={device} /></FlexItem>
+                            <FlexItem align={{ default: "alignLeft", md: "alignRight" }}>
+                                {planned === "detach"
+                                    ? <Button id="detach" isDisabled={!canDetach} onClick={() => setVerb("detach")}>Detach…</Button>
+                                    : <Button id="reattach" isDisabled={!canReattach} onClick={() => setVerb("reattach")}>Reattach…</Button>}
+                            </FlexItem>
+                        </Flex>
+                        <Content component="p">{availability(device.Availability).sentence}</Content>
+                    </StackItem>
+                    {news && <StackItem>
+                        <Alert isInline variant="success" component="h2" title={news} id="news" isLiveRegion
+                            actionClose={<AlertActionCloseButton onClose={() => setNews(null)} />} />
+                    </StackItem>}
+                    {job && !verb && <StackItem>
+                        <Card component="section"><CardTitle component="h2">A job works on the group</CardTitle><CardBody><JobProgress job={job} /></CardBody></Card>
+                    </StackItem>}
+                </Stack>
+            </PageSection>
+            <PageSection>
+                <Grid hasGutter lg={6}>
+                    <GridItem><Facts device={device} /></GridItem>
+                    {group && <GridItem><Group group={group} devices={state.devices} /></GridItem>}
+                    {device.Endpoint && !busy && <GridItem><Plan device={device} verb={planned} /></GridItem>}
+                    {device.Endpoint && <GridItem><Fragment device={device} /></GridItem>}
+                    {device.Endpoint && <GridItem><Holders device={device} /></GridItem>}
+                </Grid>
+            </PageSection>
+            {verb && <ChangeDialog verb={verb} device={device} state={state} onClose={text => { setVerb(null); setNews(text || null) }} />}
+        </>
+    );
+}

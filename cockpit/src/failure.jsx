@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// An error as a sentence with its cure.
+import { Alert, ClipboardCopy, Content } from "@patternfly/react-core";
+
+export function Failure({ title, error }) {
+    const cure = error.details && error.details.Cure;
+    return (
+        <Alert variant="danger" isInline title={title} component="h3" data-error={shortName(error.name)}>
+            <Content component="p">{error.message || error.problem || String(error)}</Content>
+            {cure && <Cure text={cure} />}
+        </Alert>
+    );
+}
+
+// A command is there to be copied, a sentence to be read.
+export function Cure({ text }) {
+    if (/^[A-Z].*\.$/.test(text))
+        return <Content component="p">{text}</Content>;
+    return <ClipboardCopy isReadOnly hoverTip="Copy" clickTip="Copied" textAriaLabel="Command that helps" copyAriaLabel="Copy the command">{text}</ClipboardCopy>;
+}
+
+function shortName(name) {
+    return (name || "").replace(/^.*\./, "");
+}

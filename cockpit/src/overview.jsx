@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The state of the IOMMU, and what a diagnosis of the host finds.
+import {
+    Alert, Bullseye, Button, Card, CardBody, CardTitle, Content, DescriptionList, DescriptionListDescription, DescriptionListGroup,
+    DescriptionListTerm, ExpandableSection, Label, List, ListItem, PageSection, Spinner, Stack, StackItem,
+} from "@patternfly/react-core";
+
+import { Cure, Failure } from "./failure.jsx";
+import { useAnswer } from "./use-vfiod.js";
+import { details, vfiod } from "./vfiod.js";
+import { severity } from "./words.js";
+
+const IOMMU = { on: ["On", "success"], off: ["Off", "danger"], absent: ["Not there", "danger"] };
+
+async function diagnose(selector) {
+    const [rows] = await vfiod.call("Diagnose", "sa{sv}", selector, {});
+    return rows.map(([code, level, finding, cure, dictionary]) => ({ code, level, finding, cure, details: details(dictionary) }));
+}
+
+function Fact({ term, children }) {
+    return (
+        <DescriptionListGroup>
+            <DescriptionListTerm>{term}</DescriptionListTerm>
+            <DescriptionListDescription>{children}</DescriptionListDescription>
+        </DescriptionListGroup>
+    );
+}
+
+function Check({ check }) {
+    return (
+        <Alert isInline variant={severity(check.level)} title={check.finding} component="h3" data-code={check.code}>
+            {check.cure && <Cure text={check.cure} />}
+        </Alert>
+    );
+}
+
+// The findings of a diagnosis: what is wrong first. `selector` is "" for the host.
+export function Diagnosis({ selector, keys }) {
+    const { answer, error, loading, again } = useAnswer(() => diagnose(selector), [selector, ...keys]);
+    const wrong = (answer || []).filter(check => check.level === "error" || check.level === "warning")
+        .sort((a, b) => a.level.localeCompare(b.level));
+    const fine = (answer || []).filter(check => !wrong.includes(check));
+    return (
+        <Card component="section" id="diagnosis">
+            <CardTitle component="h2">Diagnosis</CardTitle>
+            <CardBody>
+                <Stack hasGutter>
+                    {loading && !answer && <Bullseye><Spinner aria-label="The diagnosis runs" /></Bullseye>}
+                    {error && <StackItem><Failure title="The diagnosis failed" error={error} /></StackItem>}
+                    {answer && wrong.length === 0 && <StackItem><Alert isInline variant="success" component="h3" title="Nothing keeps virtual machines from using devices." /></StackItem>}
+                    {wrong.map((check, i) => <StackItem key={i}><Check check={check} /></StackItem>)}
+                    {fine.length > 0 && <StackItem>
+                        <ExpandableSection toggleText={`${fine.length} checks without a problem`}>
+                            <List>{fine.map((check, i) => <ListItem key={i}>{check.finding}</ListItem>)}</List>
+                        </ExpandableSection>
+                    </StackItem>}
+                    <StackItem><Button variant="secondary" isLoading={loading} isDisabled={loading} onClick={again}>Diagnose again</Button></StackItem>
+                </Stack>
+            </CardBody>
+        </Card>
+    );
+}
+
+export function Overview({ state: { manager, devices } }) {
+    const [label, status] = IOMMU[manager.Iommu] || [manager.Iommu, "warning"];
+    const count = word => devices.filter(device => device.Availability === word).length;
+    return (
+        <PageSection>
+            <Stack hasGutter>
+                <StackItem>
+                    <Card component="section" id="iommu">
+                        <CardTitle component="h2">This host</CardTitle>
+                        <CardBody>
+                            <DescriptionList isHorizontal isCompact>
+                                <Fact term="IOMMU"><Label status={status} data-iommu={manager.Iommu}>{label}</Label></Fact>
+                                {manager.IommuReason && <Fact term="Why">{manager.IommuReason}</Fact>}
+                                <Fact term="Devices">{manager.DeviceCount} functions in {manager.GroupCount} groups</Fact>
+                                <Fact term="Available">{count("available")}</Fact>
+                                <Fact term="Detached">{manager.DetachedCount}</Fact>
+                                <Fact term="vfiod">{manager.Version}</Fact>
+                            </DescriptionList>
+                            {manager.IommuWarning && <Alert isInline variant="warning" component="h3" title="Virtual machines may fail">
+                                <Content component="p">{manager.IommuWarning}</Content>
+                            </Alert>}
+                        </CardBody>
+                    </Card>
+                </StackItem>
+                <StackItem><Diagnosis selector="" keys={[manager.Iommu]} /></StackItem>
+            </Stack>
+        </PageSection>
+    );
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The connection to vfiod over Cockpit. Nothing polls: the state comes once, and then by signals.
+import { MANAGER, Model } from "./model.js";
+
+const cockpit = window.cockpit;
+const NAME = "org.vfiod1";
+const INTERFACE = "org.vfiod1.Manager";
+const PROPERTIES = "org.freedesktop.DBus.Properties";
+const OBJECTS = "org.freedesktop.DBus.ObjectManager";
+// What Cockpit says about a connection that it cannot make.
+const PROBLEMS = {
+    "not-found": "vfiod is not installed, or does not start.",
+    "access-denied": "You may not use the system bus.",
+    "disconnected": "Cockpit has lost its connection to the host.",
+    "terminated": "Cockpit has lost its connection to the host.",
+};
+
+const EMPTY = { manager: {}, devices: [], groups: new Map(), jobs: [] };
+
+// A value of an option, with its D-Bus type.
+export function variant(type, value) {
+    return { t: type, v: value };
+}
+
+// Details of a row (a{sv}) as an ordinary object.
+export function details(dictionary) {
+    return Object.fromEntries(Object.entries(dictionary || {}).map(([name, value]) => [name, value.v]));
+}
+
+class Connection {
+    constructor() {
+        this.model = new Model();
+        this.listeners = new Set();
+        // phase: "connecting", "ready", "lost" (vfiod has ended; what is shown is old) or "failed"
+        this.state = { phase: "connecting", problem: null, endedJobs: [], ...EMPTY };
+        this.subscribe = this.subscribe.bind(this);
+        this.getState = this.getState.bind(this);
+        this.generation = 0;
+        this.watchName();
+        this.connect();
+        // With or without administrative access, other answers are possible.
+        this.permission = cockpit.permission({ admin: true });
+        let allowed = this.permission.allowed;
+        this.permission.addEventListener("changed", () => {
+            const before = allowed;
+            allowed = this.permission.allowed;
+            // At first it is not known.
+            if (typeof before === "boolean" && before !== allowed)
+                this.connect();
+        });
+    }
+
+    // For useSyncExternalStore().
+    subscribe(listener) {
+        this.listeners.add(listener);
+        return () => this.listeners.delete(listener);
+    }
+
+    getState() {
+        return this.state;
+    }
+
+    publish(change) {
+        this.state = { ...this.state, ...change };
+        for (const listener of this.listeners)
+            listener();
+    }
+
+    // Many signals can come at once: the page shows their sum.
+    publishSoon() {
+        if (this.scheduled)
+            return;
+        this.scheduled = true;
+        window.setTimeout(() => {
+            this.scheduled = false;
+            this.publish(this.model.snapshot());
+        }, 0);
+    }
+
+    // A connection to a name that nobody has is closed at once: then only the bus daemon tells when vfiod has started.
+    watchName() {
+        const bus = cockpit.dbus("org.freedesktop.DBus", { bus: "system" });
+        bus.subscribe({ path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus", member: "NameOwnerChanged", arg0: NAME },
+                      (_path, _interface, _signal, [_name, _before, owner]) => owner && !this.client && this.connect());
+    }
+
+    connect() {
+        if (this.client) {
+            const old = this.client;
+            this.client = null;
+            this.owner = undefined;
+            this.generation++;
+            old.close();
+        }
+        const client = this.client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
+        client.addEventListener("close", (_event, options) => {
+            if (this.client !== client)
+                return;
+            this.client = null;
+            this.lose(options.message || PROBLEMS[options.problem] || options.problem);
+        });
+        client.addEventListener("owner", (_event, owner) => this.client === client && this.changeOwner(owner));
+        const on = (match, receive) => client.subscribe(match, (path, _interface, _signal, args) =>
+            this.client === client && receive(path, args));
+        on({ path_namespace: MANAGER, interface: PROPERTIES, member: "PropertiesChanged" }, (path, [name, changed, invalidated]) => {
+            if (this.model.change(path, name, changed, invalidated))
+                this.read(path, name);
+            this.publishSoon();
+        });
+        on({ path: MANAGER, interface: OBJECTS, member: "InterfacesAdded" }, (_path, [path, interfaces]) => {
+            this.model.add(path, interfaces);
+            this.publishSoon();
+        });
+        on({ path: MANAGER, interface: OBJECTS, member: "InterfacesRemoved" }, (_path, [path, names]) => {
+            this.model.remove(path, names);
+            this.publishSoon();
+        });
+        on({ path: MANAGER, interface: INTERFACE, member: "JobRemoved" }, () => this.readEndedJobs());
+        this.load();
+    }
+
+    // vfiod has started, or ended: what it told before counts no more.
+    changeOwner(owner) {
+        const known = this.owner;
+        this.owner = owner;
+        if (owner && owner !== known && this.state.phase !== "connecting")
+            this.load();
+        else if (!owner && known)
+            this.lose("vfiod has ended. Jobs continue without it.");
+    }
+
+    lose(problem) {
+        this.generation++;
+        this.publish({ phase: this.state.phase === "ready" || this.state.phase === "lost" ? "lost" : "failed", problem });
+    }
+
+    // Reads the whole state once. This also starts vfiod, where systemd can start it.
+    load() {
+        const generation = ++this.generation;
+        this.publish({ phase: this.state.phase === "ready" ? "ready" : "connecting" });
+        // GetManagedObjects tells nothing about the Manager itself.
+        Promise.all([
+            this.client.call(MANAGER, OBJECTS, "GetManagedObjects", [], { type: "" }),
+            this.client.call(MANAGER, PROPERTIES, "GetAll", [INTERFACE], { type: "s" }),
+        ]).then(([[managed], [manager]]) => {
+            if (generation !== this.generation)
+                return;
+            this.model.load({ ...managed, [MANAGER]: { [INTERFACE]: manager } });
+            this.publish({ phase: "ready", problem: null, ...this.model.snapshot() });
+            this.readEndedJobs();
+        }, error => generation === this.generation && this.lose(error.message || error.problem));
+    }
+
+    // Connects again, because the user asks for it.
+    retry() {
+        if (this.client)
+            this.load();
+        else
+            this.connect();
+    }
+
+    read(path, name) {
+        const generation = this.generation;
+        this.client.call(path, PROPERTIES, "GetAll", [name], { type: "s" }).then(([all]) => {
+            this.model.change(path, name, all, []);
+            this.publishSoon();
+        }, error => generation === this.generation && console.warn(`Cannot read ${path}:`, error.message));
+    }
+
+    // Calls a method of the Manager. The user may be asked for a password.
+    call(method, type, ...args) {
+        if (!this.client)
+            return Promise.reject(new Error("There is no connection to vfiod."));
+        return this.client.call(MANAGER, INTERFACE, method, args, { type, flags: "i" });
+    }
+
+    // Detaches, reattaches and the like: waits until the job has ended. Only the answer of this call has the reason of a failure,
+    // because everybody can read the signals.
+    async change(method, selector, options) {
+        try {
+            return await this.call(method, "sa{sv}", selector, options);
+        } catch (error) {
+            if (error.name === "org.freedesktop.DBus.Error.NoReply" || error.problem)
+                throw new Error("vfiod has ended. The job continues: look at the state of the device.");
+            throw error;
+        }
+    }
+
+    cancel(path) {
+        return this.client.call(path, "org.vfiod1.Job", "Cancel", [{}], { type: "a{sv}", flags: "i" });
+    }
+
+    readEndedJobs() {
+        const generation = this.generation;
+        this.call("ListJobs", "").then(([rows]) => this.publish({
+            endedJobs: rows.filter(row => row[1] === "/").map(
+                ([Number, , Kind, State, GroupNumber, DeviceAddresses, , , , , , , Started, dictionary]) =>
+                    ({ Number, Kind, State, GroupNumber, DeviceAddresses, Started, ...details(dictionary) })),
+        }), error => generation === this.generation && console.warn("Cannot list jobs:", error.message));
+    }
+}
+
+export const vfiod = new Connection();

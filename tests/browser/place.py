@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the tests of the page share: the simulated host, Cockpit, the browser, and an open page."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "vm")]
+
+from chromium import Chromium  # noqa: E402
+from cockpit import NOBODY, PORT, USER_PORT, address, cockpit  # noqa: E402
+from lab import Lab  # noqa: E402
+from sim import ROOT, STORY, Simulation  # noqa: E402
+
+WIDE, NARROW = 1400, 360
+
+
+class Place:
+    """The page over one simulated host. `pictures` is the folder of the screenshots."""
+
+    def __init__(self, sim, chromium, pictures, axe):
+        self.sim, self.chromium, self.pictures, self.axe = sim, chromium, pictures, axe
+        self.root = ROOT
+        self.pages = []
+
+    def open(self, *path, **choice):
+        """Open a view in a new window, and wait until it has the state of vfiod."""
+        page = self.open_raw(*path, **choice)
+        page.until("document.querySelector('[data-phase=ready]')")
+        return page
+
+    def open_raw(self, *path, width=WIDE, height=900, port=PORT, **media):
+        page = self.chromium.open(f"{address(port)}#/{'/'.join(path)}", width, height, **media)
+        self.pages.append(page)
+        return page
+
+    def close_pages(self):
+        """Close all windows. Return what they complained about."""
+        complaints = []
+        for page in self.pages:
+            complaints += page.complaints()
+            page.close()
+        self.pages = []
+        return complaints
+
+    def picture(self, page, name):
+        page.screenshot(self.pictures / f"{name}.png")
+
+    def state(self, address):
+        """The state and driver of a device, as vfiod tells another client."""
+        rows = ask_bus("call", "ListDevices")[0]
+        return next(((row[3], row[4]) for row in rows if row[0] == address), None)
+
+    def restore(self):
+        """Give all devices back to the host, after a test has failed."""
+        for command in ("clear", "resume"):
+            self.sim.kernel(command)
+        for address, _, _, state, *_ in ask_bus("call", "ListDevices")[0]:
+            if state == "detached":
+                self.sim.run("reattach", address, check=False)
+
+    def reverts(self):
+        """The number of groups that go back to the host unless somebody confirms."""
+        return ask_bus("get-property", "RevertCount")
+
+    def serious(self, page):
+        """What axe-core finds in the page that is serious or critical."""
+        page.evaluate(self.axe + "; true")
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(result => result.violations"
+                              ".filter(v => v.impact === 'serious' || v.impact === 'critical')"
+                              ".map(v => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')}`))")
+        return found
+
+
+def ask_bus(verb, member):
+    """Ask the Manager with busctl. Return the answer."""
+    done = subprocess.run(["busctl", "--json=short", verb, "org.vfiod1", "/org/vfiod1", "org.vfiod1.Manager", member],
+                          stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)["data"]
+
+
+def cards(page):
+    """{address: availability} of the cards that are shown."""
+    return page.evaluate("Object.fromEntries([...document.querySelectorAll('[data-address]')]"
+                         ".map(e => [e.dataset.address, e.dataset.availability]))")
+
+
+def card(address, availability=None):
+    """A condition: the card is there."""
+    which = f"[data-address='{address}']" + (f"[data-availability='{availability}']" if availability else "")
+    return f'document.querySelector("{which}")'
+
+
+@contextlib.contextmanager
+def place(build, topology):
+    """A host with this topology, Cockpit and a browser, during a with block."""
+    # A lab puts a new file system over /run.
+    if not LAB:
+        LAB.append(Lab(build))
+    folder = pathlib.Path("/run/browser")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder)
+    pictures = build / "tests/browser/pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    axe = (HERE.parents[1] / "cockpit/node_modules/axe-core/axe.min.js").read_text()
+    with Simulation(LAB[0], topology) as sim, cockpit(build / "cockpit", folder / "root"), \
+            cockpit(build / "cockpit", folder / "user", USER_PORT, NOBODY), Chromium(folder) as chromium:
+        yield Place(sim, chromium, pictures, axe)
+
+
+# There is one for each process.
+LAB = []
+
+
+def story():
+    return STORY.read_text()
