@@ -20,7 +20,7 @@ from tap import Tap  # noqa: E402
 PACKAGES = {"vfiod", "vfioctl", "vfiod-doc"}
 LINTIAN = ["lintian", "--pedantic", "--display-experimental", "--display-info", "--allow-root", "--tag-display-limit=0"]
 # What the packages add to the files of `meson install`.
-ADDED = re.compile(r"/usr/share/(doc/[^/]+/(changelog\.gz|copyright|(guides/)?[A-Za-z_-]+(\.zh_CN)?\.md(\.gz)?)|lintian/overrides/[a-z-]+)"
+ADDED = re.compile(r"/usr/share/(doc/[^/]+/(changelog\.gz|copyright|(docs/(guides/)?)?[A-Za-z_-]+(\.zh_CN)?\.md)|lintian/overrides/[a-z-]+)"
                    r"|/usr/share/man/man8/vfiod-[a-z]+\.8\.gz")
 
 
@@ -90,7 +90,7 @@ def run(tap, build, work):
 
 def main():
     tap = Tap()
-    with tempfile.TemporaryDirectory(prefix="vfiod-package-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vfiod-package-", dir="/tmp") as folder:
         tap.run("package", run, tap, sys.argv[1], pathlib.Path(folder))
     return tap.finish()
 

@@ -76,6 +76,8 @@ def main():
             built = packages(build(pathlib.Path(folder, "work")))
         except RuntimeError as error:
             sys.exit(str(error))
+        for old in target.glob("vfio*_*.deb"):
+            old.unlink()
         for path in built.values():
             shutil.copy2(path, target / path.name)
             print(target / path.name)

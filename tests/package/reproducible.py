@@ -42,7 +42,7 @@ def build_second(tree, work):
     shutil.copytree(tree, source, symlinks=True)
     subprocess.run(["chown", "--recursive", NOBODY, str(work)], check=True)
     for folder in (work, *work.parents):
-        if folder.is_relative_to(tempfile.gettempdir()) and folder != pathlib.Path(tempfile.gettempdir()):
+        if folder.is_relative_to("/tmp") and folder != pathlib.Path("/tmp"):
             folder.chmod(0o755)
     return debian.build_copy(source, PREFIX, ENVIRONMENT)
 
@@ -53,7 +53,7 @@ def digests(files):
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="vfiod-package-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vfiod-package-", dir="/tmp") as folder:
         tree = pathlib.Path(folder, "tree")
         debian.copy_tree(tree)
         first = digests(build_first(tree, pathlib.Path(folder, "first")))

@@ -15,16 +15,18 @@ from tap import Tap  # noqa: E402
 __all__ = ["ROOT", "Failed", "Tap", "build_folder", "installed", "listing", "make_tarball", "run", "version"]
 
 TIMEOUT = 900
+# The tree may belong to another user than the one who runs the tests.
+GIT = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": str(ROOT)}
 
 
 class Failed(Exception):
     """A program failed."""
 
 
-def run(*command, **options):
+def run(*command, env=None, **options):
     """The output of a program, with its error messages. Raises Failed if it fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False, timeout=TIMEOUT, **options)
+                          stderr=subprocess.STDOUT, text=True, check=False, timeout=TIMEOUT, env={**(env or os.environ), **GIT}, **options)
     if done.returncode != 0:
         raise Failed(f"status {done.returncode} from {' '.join(map(str, command))}:\n{done.stdout}")
     return done.stdout
@@ -44,10 +46,13 @@ def version():
 
 
 def make_tarball(folder):
-    """Let meson make the tarball of the last commit, in `folder`. Returns its path."""
+    """Let meson make the tarball of the last commit, in `folder`. Returns its path. Raises Failed if there are other changes."""
+    changes = run("git", "-C", ROOT, "status", "--porcelain")
+    if changes:
+        raise Failed(f"The tarball has the last commit. Commit these changes first:\n{changes}")
     build = pathlib.Path(folder, "for-dist")
     run("meson", "setup", build, ROOT, "--prefix=/usr", "-Dtests=false")
-    run("meson", "dist", "-C", build, "--no-tests", "--allow-dirty", "--formats=xztar")
+    run("meson", "dist", "-C", build, "--no-tests", "--formats=xztar")
     return build / "meson-dist" / f"vfiod-{version()}.tar.xz"
 
 

@@ -213,7 +213,21 @@ def check_purge(machine):
               guest.run("busctl --system list --acquired --activatable | grep -q org.vfiod1")[0], 1)
 
 
-PARTS = [check_upgrade, check_downgrade, check_remove, check_purge]
+def check_purge_detached(machine):
+    """Purge while the card is detached: a vfiod that is installed again knows it."""
+    tap, view = machine.tap, machine.view
+    machine.dpkg(f"dpkg --install {DEBS}/{OLD}/*.deb")
+    tap.equal("vfioctl detaches the card", view.vfioctl(f"detach {machine.card[0]} --group")[0], 0)
+    output = machine.dpkg("dpkg --purge vfiod")
+    for address in machine.card:
+        tap.contains(f"the purge says how to reattach {address}", output, f"vfioctl reattach {address}")
+    machine.dpkg(f"dpkg --install {DEBS}/{OLD}/*.deb")
+    machine.check_detached("after the purge")
+    tap.equal("vfioctl reattaches it", view.vfioctl(f"reattach {machine.card[0]}")[0], 0)
+    machine.check_home("after the purge")
+
+
+PARTS = [check_upgrade, check_downgrade, check_remove, check_purge, check_purge_detached]
 
 
 def newer(path, folder):
