@@ -68,19 +68,28 @@ static json_t *findings_to_json(const Overview *overview, int32_t group) {
         return array;
 }
 
-/* The availability of the group; NULL if it is not known, because nobody asked whether the host uses it. */
-static const char *find_availability(const Group *group, const Overview *overview, const Index *index) {
-        const char *found = "host-only";
-
-        if (overview->uses_known || overview->unknown)
-                return overview_find_availability(overview, group->number);
+static bool has_endpoint(const Group *group, const Index *index, const char *availability) {
         for (char **address = group->members; address && *address; address++) {
                 const Device *device = index_find(index, *address);
 
-                if (device && device->endpoint)
-                        found = device->availability;
+                if (device && device->endpoint && streq_ptr(device->availability, availability))
+                        return true;
         }
-        return streq_ptr(found, "available") ? NULL : found;
+        return false;
+}
+
+/* The availability of the group; NULL if it is not known, because nobody asked whether the host uses it. */
+static const char *find_availability(const Group *group, const Overview *overview, const Index *index) {
+        /* As in daemon/model/availability.c: the first of these that an endpoint has. */
+        static const char *const order[] = {"stuck", "changing", "leased", "not-viable", "no-group", "partial",
+                        "available", "foreign", "detached"};
+
+        if (overview->uses_known || overview->unknown)
+                return overview_find_availability(overview, group->number);
+        for (size_t i = 0; i < ELEMENTSOF(order); i++)
+                if (has_endpoint(group, index, order[i]))
+                        return streq(order[i], "available") ? NULL : order[i];
+        return "host-only";
 }
 
 static void write_group(JsonWriter *writer, const Group *group, const Overview *overview, const Index *index) {
@@ -280,12 +289,11 @@ static void explain_no_groups(Invocation *invocation) {
                 terminal_say(_("vfioctl: there are no IOMMU groups: %s"), strempty(status.iommu_reason));
 }
 
-/* The survey of what the host uses takes longer than all the rest, so the JSON has it only if its columns are named. */
+/* The survey of what the host uses takes longer than all the rest: it is left out if its columns are. */
 static unsigned find_wishes(const Invocation *invocation, const GroupColumns *columns) {
         const ListOptions *options = &invocation->list;
-        bool is_shown = (!invocation->output.json || options->columns) &&
-                        (group_columns_have(columns, GROUP_COLUMN_AVAILABILITY) ||
-                                        group_columns_have(columns, GROUP_COLUMN_HOLDER));
+        bool is_shown = group_columns_have(columns, GROUP_COLUMN_AVAILABILITY) ||
+                        group_columns_have(columns, GROUP_COLUMN_HOLDER);
 
         return OVERVIEW_QUICK |
                         (is_shown || options->available || options->states ? OVERVIEW_USES | OVERVIEW_GROUPS : 0);

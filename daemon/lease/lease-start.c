@@ -313,11 +313,11 @@ static bool lacks_descriptors(const Kernel *kernel) {
 }
 
 /* The same for devices that are detached already. */
-static bool has_cdev(const Group *group) {
+static bool has_cdevs(const Group *group) {
         for (size_t i = 0; i < group->n_members; i++)
-                if (group->members[i]->endpoint && group->members[i]->cdev[0] != '\0')
-                        return true;
-        return false;
+                if (group->members[i]->endpoint && group->members[i]->cdev[0] == '\0')
+                        return false;
+        return true;
 }
 
 int lease_check_start(LeaseTable *table, const LeaseWish *wish, Problem *problem) {
@@ -327,7 +327,7 @@ int lease_check_start(LeaseTable *table, const LeaseWish *wish, Problem *problem
         int r = prepare(table, wish, &lease, &pid_fd, problem);
         if (r != 0 || !wish->descriptors)
                 return r;
-        bool lacks = lacks_descriptors(table->parts.kernel) || (!wish->plan && !has_cdev(wish->group));
+        bool lacks = lacks_descriptors(table->parts.kernel) || (!wish->plan && !has_cdevs(wish->group));
         return lacks ? explain(lease, -ENOENT, problem) : 0;
 }
 

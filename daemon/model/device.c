@@ -120,6 +120,16 @@ bool host_name_list_drop_older(HostName **list, unsigned generation) {
         return dropped;
 }
 
+int device_drop_names(Device *device, unsigned generation) {
+        int r = 0;
+
+        for (const HostName *name = device->names; name && device->activity != DEVICE_QUIET && r >= 0;
+                        name = name->next)
+                if (name->generation != generation)
+                        r = host_name_list_add(&device->former_names, name->kind, name->name, 0);
+        return r < 0 ? r : host_name_list_drop_older(&device->names, generation);
+}
+
 bool host_name_list_has(const HostName *list, HostNameKind kind, const char *name) {
         HostName **place;
         return find_name((HostName **)&list, kind, name, &place);

@@ -128,6 +128,9 @@ static inline bool device_depends_on(const Device *device, PciAddress parent) {
                         (device->behind_controller && pci_address_equal(device->controller, parent));
 }
 
+/* Removes all names of other generations. During a job, they become former names. Returns 1 if it removed any, 0 if not, or -ENOMEM. */
+int device_drop_names(Device *device, unsigned generation);
+
 /* Tells whether vfiod detached this device. False if another card is in the slot of the detached device now. The
  * address of a device behind a controller may be that of a device behind another controller later: a controller gets
  * a new PCI domain each time that its driver binds. */

@@ -413,6 +413,7 @@ int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name
         Device *device = inventory_find_device(inventory, address);
         if (!device)
                 return 0;
+        name_index_forget(inventory->names);
         int r = host_name_list_add(&device->names, kind, name, inventory->generation);
         (void)host_name_list_remove(&device->former_names, kind, name);
         return r <= 0 ? r : note_device(inventory, device, CHANGED_NAMES);
@@ -420,9 +421,11 @@ int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name
 
 int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *name, PciAddress address) {
         Device *device = inventory_find_device(inventory, address);
-        if (!device || !host_name_list_remove(&device->names, kind, name))
+        if (!device || !host_name_list_has(device->names, kind, name))
                 return 0;
+        name_index_forget(inventory->names);
         int r = device->activity == DEVICE_QUIET ? 0 : host_name_list_add(&device->former_names, kind, name, 0);
+        (void)host_name_list_remove(&device->names, kind, name);
         return r < 0 ? r : note_device(inventory, device, CHANGED_NAMES);
 }
 
@@ -437,7 +440,7 @@ int inventory_end_rescan(Inventory *inventory) {
 
                 if (device->generation != inventory->generation)
                         r = inventory_drop_device(inventory, device->address);
-                else if (host_name_list_drop_older(&device->names, inventory->generation))
+                else if ((r = device_drop_names(device, inventory->generation)) > 0)
                         r = note_device(inventory, device, CHANGED_NAMES);
                 if (r < 0)
                         return r;

@@ -73,9 +73,9 @@ static int on_entry(int folder_fd, const char *name, bool is_folder, void *userd
         bool is_child = search->depth > 0;
         PciAddress other;
 
-        if (is_child && streq(name, "dev"))
+        if (is_child && !is_folder && streq(name, "dev"))
                 return read_node(search, folder_fd);
-        if (is_child && streq(name, "iommu_group"))
+        if (is_child && !is_folder && streq(name, "iommu_group"))
                 return read_group_node(search, folder_fd);
         if (!is_folder || pci_address_parse(name, &other) >= 0 || (!is_child && pci_folder_has_only_attributes(name)))
                 return 0;
