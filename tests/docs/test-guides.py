@@ -8,6 +8,7 @@
 - docs/guides/troubleshooting.md has one entry for each error that dbus/org.vfiod1.xml lists.
 - The commands for boot loaders in docs/guides/enable-the-iommu.md are those that the unit test of vfioctl doctor expects.
 - docs/guides/README.md names each guide.
+- The output of "vfioctl groups" in README.md has columns of vfioctl, in their order.
 - No example starts QEMU with the output of vfioctl as arguments: if vfioctl fails, the virtual machine would start without its card.
 
 It uses no network.
@@ -29,9 +30,11 @@ from tap import Tap  # noqa: E402
 WEB = re.compile(r"[a-z]+:")
 ERRORS = re.compile(r"^  Errors\. .*\n((?:    .*\n)+)", re.MULTILINE)
 ERROR = re.compile(r"^    ([A-Z][A-Za-z]+) ", re.MULTILINE)
-OWN_ERRORS = {"AccessDenied"}  # of D-Bus
+OWN_ERRORS = {"AccessDenied", "InteractiveAuthorizationRequired", "InvalidArgs"}  # of D-Bus
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')  # of C
 STRINGS = re.compile(rf"{STRING.pattern}(?:\s*{STRING.pattern})*")
+COLUMN = re.compile(r'\{"([^"]+)", (?:0|SCOLS_\w+)\}')  # of client/group-columns.c
+GROUPS = re.compile(r"^# vfioctl groups\n(.*)\n", re.MULTILINE)
 UNSAFE = re.compile(r"qemu-system[^\n]*\$\(vfioctl|qemu-system[^\n]*`vfioctl")
 # [(expected lines, output, whether they match)]
 MATCHES = [([], "", True), ([], "x\n", False), (["x"], "x", True), (["x"], "", False), (["x"], "y\n", False), (["x"], "x\ny\n", False),
@@ -182,6 +185,15 @@ def check_boot_loaders(tap, root):
     tap.check("there are commands for boot loaders", len(commands) > 8, commands)
 
 
+def check_columns(tap, root):
+    """The head line of "vfioctl groups" in README.md. Without -o, vfioctl leaves out the columns that would be empty."""
+    columns = COLUMN.findall((root / "client" / "group-columns.c").read_text())
+    heads = [head.split() for head in GROUPS.findall((root / "README.md").read_text())]
+    tap.check("there are columns", len(columns) > 5, columns)
+    tap.equal("README.md has the columns of vfioctl groups", heads, [[column for column in columns if column in head] for head in heads])
+    tap.check("README.md shows vfioctl groups", len(heads) == 1 and "AVAILABILITY" in heads[0], heads)
+
+
 def main():
     root = pathlib.Path(sys.argv[1]).resolve()
     folder = root / "docs" / "guides"
@@ -193,6 +205,7 @@ def main():
     tap.run("blocks", check_blocks, tap, guides)
     tap.run("errors", check_errors, tap, root)
     tap.run("boot loaders", check_boot_loaders, tap, root)
+    tap.run("columns", check_columns, tap, root)
     named = {target for _, target in markdown_text.links(folder / "README.md")}
     tap.equal("the index names each guide", sorted({path.name for path in guides} - {"README.md"} - named), [])
     unsafe = [f"{path.relative_to(root)}: {match.group(0)}" for pattern in PAGES for path in sorted(root.glob(pattern))
