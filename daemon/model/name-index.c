@@ -15,6 +15,20 @@ static int compare_entries(const void *a, const void *b) {
         return difference != 0 ? difference : COMPARE(x->when_detached, y->when_detached);
 }
 
+/* The origin has most of the names that a device lost during its job. */
+static int add_former_names(NameIndex *index, Device *device) {
+        const DeviceOrigin *origin = device->origin;
+
+        for (const HostName *name = device->former_names; name; name = name->next) {
+                if (origin && host_name_list_has(origin->names, name->kind, name->name))
+                        continue;
+                if (!ARRAY_GROW(index->entries, index->n_entries))
+                        return -ENOMEM;
+                index->entries[index->n_entries++] = (NamedDevice){name, device, true};
+        }
+        return 0;
+}
+
 static int add_names(NameIndex *index, Device *device, const HostName *names, bool when_detached) {
         for (; names; names = names->next) {
                 if (!ARRAY_GROW(index->entries, index->n_entries))
@@ -29,7 +43,7 @@ static int fill(NameIndex *index, Device *const *devices, size_t n_devices) {
 
         for (size_t i = 0; i < n_devices && r == 0; i++) {
                 if ((r = add_names(index, devices[i], devices[i]->names, false)) == 0)
-                        r = add_names(index, devices[i], devices[i]->former_names, true);
+                        r = add_former_names(index, devices[i]);
                 if (r == 0 && devices[i]->origin)
                         r = add_names(index, devices[i], devices[i]->origin->names, true);
         }

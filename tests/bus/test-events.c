@@ -65,16 +65,23 @@ static void test_storm(void) {
         fixture_stop(fixture);
 }
 
-/* A rescan also runs in pieces, so calls are answered meanwhile. */
+/* A rescan also runs in pieces, so calls are answered meanwhile. How many depends on the scheduler, so there are some attempts. In one piece,
+ * no attempt would have three answers. */
 static void test_rescan_pieces(void) {
         Fixture *fixture = fixture_start(NULL);
         Caller caller = {.fixture = fixture};
+        unsigned n_replies = 0;
 
-        Pending *rescan = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)");
         call_again(&caller);
-        pending_expect(rescan, "()");
-        g_test_message("%u calls were answered during the rescan", caller.n_replies);
-        g_assert_cmpuint(caller.n_replies, >=, 3);
+        for (unsigned i = 0; i < 20 && n_replies < 3; i++) {
+                unsigned before = caller.n_replies;
+                Pending *rescan = fixture_call_start(fixture, BUS_PATH, MANAGER, "Rescan", "(" NO_OPTIONS ",)");
+
+                pending_expect(rescan, "()");
+                n_replies = caller.n_replies - before;
+                g_test_message("%u calls were answered during the rescan", n_replies);
+        }
+        g_assert_cmpuint(n_replies, >=, 3);
         stop_calling(&caller);
         fixture_stop(fixture);
 }
@@ -87,7 +94,7 @@ static void test_lossy_storm(void) {
         g_assert_cmpint(kill(process_get_pid(fixture->daemon), SIGSTOP), ==, 0);
         for (unsigned i = 0; i < 20; i++) {
                 fake_kernel_do(fixture->kernel, "lose 3");
-                fake_kernel_do(fixture->kernel, "storm 100 " NOBODY);
+                fake_kernel_do(fixture->kernel, "storm 1000 " NOBODY);
         }
         fake_kernel_do(fixture->kernel, "lose 1");
         fake_kernel_do(fixture->kernel, "netrename " NIC " lan0");

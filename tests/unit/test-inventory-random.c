@@ -199,6 +199,12 @@ static void expect_named(const NamedDevice **found, const Device *device, const 
                 }
 }
 
+static bool has_name(const HostName *list, const char *name) {
+        while (list && !streq(list->name, name))
+                list = list->next;
+        return list;
+}
+
 /* A search by name finds what a walk over all devices finds. */
 static void check_names(const World *world) {
         size_t n_devices, n_found;
@@ -210,6 +216,9 @@ static void check_names(const World *world) {
                 const NamedDevice *next = found;
                 for (size_t k = 0; k < n_devices; k++) {
                         expect_named(&next, devices[k], devices[k]->names, names[i]);
+                        if (!devices[k]->origin || !has_name(devices[k]->origin->names, names[i]))
+                                expect_named(&next, devices[k], devices[k]->former_names, names[i]);
+                        g_assert_true(devices[k]->activity != DEVICE_QUIET || !devices[k]->former_names);
                         if (devices[k]->origin)
                                 expect_named(&next, devices[k], devices[k]->origin->names, names[i]);
                 }

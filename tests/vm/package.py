@@ -16,6 +16,7 @@ import tempfile
 import zlib
 
 import buildroot
+import byhand
 import host
 import options
 import overlay
@@ -227,7 +228,23 @@ def check_purge_detached(machine):
     machine.check_home("after the purge")
 
 
-PARTS = [check_upgrade, check_downgrade, check_remove, check_purge, check_purge_detached]
+def check_newcomer(machine):
+    """Three commands from the packages to a virtual machine that has the card: apt install, vfioctl detach, and QEMU with what this prints."""
+    tap, guest = machine.tap, machine.guest
+    machine.dpkg("dpkg --purge vfiod vfioctl vfiod-doc")
+    (name,) = machine.before[machine.card[0]]["network"]
+    machine.dpkg(f"apt-get install --yes --quiet --no-install-recommends {DEBS}/{OLD}/*.deb")
+    output = guest.check_run(f"vfioctl detach {name} --group")
+    tap.note(f"vfioctl detach {name} --group\n{output}")
+    runs, program = byhand.start_machine(guest, re.search(r"^QEMU: (.*)$", output, re.MULTILINE).group(1))
+    tap.check("QEMU starts", runs, program.output)
+    tap.equal("the virtual machine has both ports", byhand.machine_devices(program).count("8086:100e"), 2)
+    tap.equal("QEMU ends", byhand.stop_machine(program), 0)
+    tap.equal("vfioctl reattaches the card", machine.view.vfioctl(f"reattach {name}")[0], 0)
+    machine.check_home("after the virtual machine")
+
+
+PARTS = [check_upgrade, check_downgrade, check_remove, check_purge, check_purge_detached, check_newcomer]
 
 
 def newer(path, folder):
