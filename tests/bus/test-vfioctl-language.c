@@ -176,16 +176,16 @@ static void test_errors(void) {
                                         "/dev/vfio/11 is held by process 18179 (bash): end it, or take the device out "
                                         "of "
                                         "it, first.",
-                                        "/dev/vfio/11 被 进程 18179 (bash) 占用：请先结束该进程，或从中移除该设备。"},
+                                        "/dev/vfio/11 被进程 18179 (bash)占用：请先结束该进程，或从中移除该设备。"},
                         {"zh_CN",
                                         "0000:06:10.0 cannot leave its driver: /dev/vfio/devices/vfio0 of 0000:06:10.0 "
                                         "is "
                                         "held by process 7 (qemu) of machine-qemu\\x2d1.scope: end it, or take the "
                                         "device "
                                         "out of it, first.",
-                                        "0000:06:10.0 无法离开其驱动：0000:06:10.0 的 /dev/vfio/devices/vfio0 被 "
-                                        "machine-qemu\\x2d1.scope 的进程 7 (qemu) "
-                                        "占用：请先结束该进程，或从中移除该设备。"},
+                                        "0000:06:10.0 无法离开其驱动：0000:06:10.0 的 /dev/vfio/devices/vfio0 被进程 7 "
+                                        "(qemu，单元 "
+                                        "machine-qemu\\x2d1.scope)占用：请先结束该进程，或从中移除该设备。"},
                         {"de",
                                         "/dev/vfio/12 is held by a process of another user: end it, or take the device "
                                         "out "
@@ -211,8 +211,8 @@ static void test_errors(void) {
                                         "ms: "
                                         "it waits for process 5 (x). The job continues when the kernel returns. Other "
                                         "devices are not affected.",
-                                        "0000:06:10.0 的步骤 'unbind' 在 30000 毫秒内没有从内核返回：它在等待 进程 5 "
-                                        "(x)。作业会在内核返回后继续。 其他设备不受影响。"},
+                                        "0000:06:10.0 的步骤 'unbind' 在 30000 毫秒内没有从内核返回：正在等待 进程 5 "
+                                        "(x)。内核返回后作业会继续。 其他设备不受影响。"},
                         {"de",
                                         "vfiod could not find out within 5000 ms what uses the devices of group 7: the "
                                         "kernel does not answer, because another program is changing a device of the "
@@ -248,7 +248,7 @@ static void test_errors(void) {
                                         "liest. Beenden Sie ihn zuerst."},
                         /* quoted texts, and texts in parentheses */
                         {"zh_CN", "No PCI device is in the slot 'my disk.'. 'vfioctl devices' lists all.",
-                                        "插槽 'my disk.' 中没有 PCI 设备。'vfioctl devices' 可列出全部。"},
+                                        "插槽 'my disk.' 中没有 PCI 设备。'vfioctl devices' 列出全部。"},
                         {"de", "The kernel can reset 0000:06:10.0 alone (x is swap space).",
                                         "Der Kernel kann 0000:06:10.0 allein zurücksetzen (x is swap space)."},
                         /* commands */
@@ -286,7 +286,7 @@ static void test_held(void) {
                         "vfioctl: /dev/vfio/12 wird gehalten von Prozess * (sh)*: Beenden Sie zuerst den Prozess, oder "
                         "nehmen Sie ihm das Gerät.\n");
         expect_in("zh_CN", "reattach ens3", 5, "",
-                        "vfioctl: /dev/vfio/12 被 *进程 * (sh) 占用：请先结束该进程，或从中移除该设备。\n");
+                        "vfioctl: /dev/vfio/12 被进程 * (sh*)占用：请先结束该进程，或从中移除该设备。\n");
         (void)kill(process_get_pid(holder), SIGKILL);
         g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
         fixture_stop(fixture);
