@@ -251,10 +251,15 @@ static void test_errors(void) {
                                         "插槽 'my disk.' 中没有 PCI 设备。'vfioctl devices' 列出全部。"},
                         {"de", "The kernel can reset 0000:06:10.0 alone (x is swap space).",
                                         "Der Kernel kann 0000:06:10.0 allein zurücksetzen (x is swap space)."},
+                        {"de", "No PCI device is in the slot 'sda is swap space'. 'vfioctl devices' lists all.",
+                                        "In dem Steckplatz 'sda is swap space' ist kein PCI-Gerät. 'vfioctl devices' "
+                                        "nennt "
+                                        "alle."},
                         /* commands */
                         {"zh_CN", "If you are sure: vfioctl detach 0000:02:00.0.",
                                         "如果您确定：vfioctl detach 0000:02:00.0."},
-                        {"zh_CN", "sudo rm x is swap space.", "sudo rm x is swap space."},
+                        {"zh_CN", "If you are sure: vfioctl is swap space.", "如果您确定：vfioctl is swap space."},
+                        {"zh_CN", "sudo is swap space.", "sudo is swap space."},
                         /* The full stop belongs to the language of the sentence. */
                         {"zh_CN", "A later vfiod says that.", "A later vfiod says that."},
                         {"zh_CN", "ens1 carries the default route.", "ens1 承载默认路由。"},
