@@ -36,8 +36,12 @@ typedef struct Match {
 
 typedef struct Writer {
         FILE *stream;
-        unsigned effort; /* the steps so far */
+        unsigned effort;       /* the steps so far */
+        unsigned n_translated; /* formats so far */
 } Writer;
+
+/* A process has a name of so many bytes at most (TASK_COMM_LEN). */
+#define COMMAND_MAX 15
 
 static bool is_exhausted(const Writer *writer) {
         return writer->effort > EFFORT_MAX;
@@ -72,7 +76,41 @@ static bool is_part_of(char conversion, char c) {
         }
 }
 
-/* Tries to divide the text as the format says. The first parts are as short as possible. */
+/* Divides "process 324 (qemu) of a.service" at the beginning of the text: the process chooses its name, which can look like a sentence, and
+ * can have parentheses. The unit has no blanks. Returns the length; 0 if no process is there. */
+static size_t find_process(const char *text, Match *ret) {
+        static const char start[] = "process ", of[] = ") of ";
+        size_t n_bytes = 0, end = 0;
+
+        if (strncmp(text, start, strlen(start)) != 0)
+                return 0;
+        const char *pid = text + strlen(start), *name = pid + strspn(pid, "0123456789");
+        if (name == pid || strncmp(name, " (", 2) != 0)
+                return 0;
+        *ret = (Match){{{pid, (size_t)(name - pid)}}, 1};
+        name += 2;
+        for (size_t i = 0; name[i] && n_bytes <= COMMAND_MAX; n_bytes++) {
+                if (name[i] == ')')
+                        end = i + 1;
+                i += strncmp(name + i, "\\x", 2) == 0 ? strnlen(name + i, 4) : 1; /* an escaped byte */
+        }
+        if (end == 0)
+                return 0;
+        ret->parts[ret->n_parts++] = (Part){name, end - 1};
+        const char *rest = name + end;
+        if (strncmp(rest - 1, of, strlen(of)) != 0)
+                return (size_t)(rest - text);
+        const char *unit = rest - 1 + strlen(of);
+        size_t length = strcspn(unit, " ");
+        while (length > 0 && strchr(".,:;)", unit[length - 1]))
+                length--;
+        if (length == 0)
+                return (size_t)(rest - text);
+        ret->parts[ret->n_parts++] = (Part){unit, length};
+        return (size_t)(unit + length - text);
+}
+
+/* Tries to divide the text as the format says. The first parts are as short as possible, but a process is in one part. */
 static bool match(Writer *writer, const char *format, const char *text, Match *ret) {
         const char *rest;
         size_t position;
@@ -89,7 +127,9 @@ static bool match(Writer *writer, const char *format, const char *text, Match *r
         if (ret->n_parts == PARTS_MAX)
                 return false;
         size_t n = ret->n_parts++;
-        for (size_t length = conversion == 's' || conversion == 'c' ? 0 : 1;; length++) {
+        Match process;
+        size_t shortest = conversion == 's' ? find_process(text, &process) : conversion == 'c' ? 0 : 1;
+        for (size_t length = shortest;; length++) {
                 if (is_exhausted(writer) ||
                                 (length > 0 && (!text[length - 1] || !is_part_of(conversion, text[length - 1]))))
                         break;
@@ -104,8 +144,41 @@ static bool match(Writer *writer, const char *format, const char *text, Match *r
 
 static int write_translation(Writer *writer, const char *text, size_t length, int depth);
 
-/* Writes the translated format with the parts. */
-static int write_parts(Writer *writer, const char *format, const Match *parts, int depth) {
+/* Returns the translated format, or the format itself. */
+static const char *translate_format(Writer *writer, const char *format) {
+        const char *translated = gettext(format);
+
+        writer->n_translated += translated != format;
+        return translated;
+}
+
+static void write_raw(Writer *writer, Part part) {
+        fprintf(writer->stream, "%.*s", (int)part.length, part.text);
+}
+
+/* Tells which parts of the format are quoted ('%s', 'vfioctl plan %s') or in parentheses ((%s)): these are names. */
+static uint32_t find_names(const char *format) {
+        const char *rest;
+        size_t position, n = 0;
+        uint32_t names = 0;
+
+        for (const char *c = format; *c; c = rest) {
+                rest = c + 1;
+                if (*c != '%' || c[1] == '%') {
+                        rest += *c == '%';
+                        continue;
+                }
+                (void)read_directive(c + 1, &rest, &position);
+                char before = c > format ? c[-1] : ' ';
+                if (before == '\'' || *rest == '\'' || (before == '(' && *rest == ')'))
+                        names |= UINT32_C(1) << n;
+                n++;
+        }
+        return names;
+}
+
+/* Writes the translated format with the parts. names: a bit for each part that has no translation. */
+static int write_parts(Writer *writer, const char *format, const Match *parts, uint32_t names, int depth) {
         size_t next = 0, position;
         const char *rest;
         int r = 0;
@@ -119,20 +192,37 @@ static int write_parts(Writer *writer, const char *format, const Match *parts, i
                 }
                 (void)read_directive(format + 1, &rest, &position);
                 size_t i = position > 0 ? position - 1 : next++;
-                if (i < parts->n_parts)
+                if (i < parts->n_parts && (names >> i & 1))
+                        write_raw(writer, parts->parts[i]);
+                else if (i < parts->n_parts)
                         r = write_translation(writer, parts->parts[i].text, parts->parts[i].length, depth + 1);
         }
         return r;
 }
 
+/* Writes a process. Returns whether the whole text is one. */
+static bool write_process(Writer *writer, const char *text) {
+        Match parts;
+
+        if (find_process(text, &parts) != strlen(text) || !*text)
+                return false;
+        /* formats of vfiod, which po/sentences.h has, too */
+        const char *format = parts.n_parts == 2 ? "process %d (%s)" : "process %d (%s) of %s";
+        (void)write_parts(writer, translate_format(writer, format), &parts, UINT32_MAX, 0);
+        return true;
+}
+
 /* Writes the translation of a text that one format covers. Returns whether there is one, or -ENOMEM. */
 static int write_known(Writer *writer, const char *text, int depth) {
+        if (write_process(writer, text))
+                return 1;
         for (size_t i = 0; i < ELEMENTSOF(sentence_formats) && !is_exhausted(writer); i++) {
                 Match found = {0};
 
                 if (!match(writer, sentence_formats[i], text, &found))
                         continue;
-                int r = write_parts(writer, gettext(sentence_formats[i]), &found, depth);
+                const char *translated = translate_format(writer, sentence_formats[i]);
+                int r = write_parts(writer, translated, &found, find_names(sentence_formats[i]), depth);
                 return r < 0 ? r : 1;
         }
         return 0;
@@ -181,10 +271,11 @@ static int write_pieces(Writer *writer, char *text, int depth) {
                 return r < 0 ? r : write_translation(writer, text + end + 1, strlen(text + end + 1), depth);
         }
         if (text[strlen(text) - 1] == '.') {
+                unsigned n_before = writer->n_translated;
                 int r = write_translation(writer, text, strlen(text) - 1, depth);
 
                 /* TRANSLATORS: the full stop at the end of a sentence */
-                fputs(_("."), writer->stream);
+                fputs(writer->n_translated > n_before ? _(".") : ".", writer->stream);
                 return r;
         }
         fprintf(writer->stream, "%.*s", (int)(blank - text) + 1, text);
@@ -200,8 +291,9 @@ static int write_translation(Writer *writer, const char *text, size_t length, in
 
         if (!copy)
                 return -ENOMEM;
-        /* Names and numbers have no translation. */
-        if (depth > DEPTH_MAX || length > SENTENCE_MAX || !strchr(copy, ' ') || is_exhausted(writer)) {
+        /* Names, numbers and commands have no translation. */
+        if (startswith(copy, "vfioctl ") || startswith(copy, "sudo ") || depth > DEPTH_MAX || length > SENTENCE_MAX ||
+                        !strchr(copy, ' ') || is_exhausted(writer)) {
                 fputs(copy, writer->stream);
                 return 0;
         }

@@ -3,9 +3,9 @@
 /* clang-format off */
 #pragma once
 
-#include <inttypes.h>
-
 static const char *const sentence_formats[] = {
+                /* xgettext:no-c-format */
+                N_("%s cannot leave its driver: %s"),
                 /* xgettext:no-c-format */
                 N_("Interrupt remapping is off. So QEMU fails to start with a device of the host, with the error EPERM (Operation not permitted). %s Without interrupt remapping, QEMU starts only if the parameter allow_unsafe_interrupts of the module %s is Y. That is a risk: the guest can then send any interrupt to the host, and may crash it or take control of it."),
                 /* xgettext:no-c-format */
@@ -15,9 +15,9 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("%s has no reset of its own. A reset of its bus also resets %s, in another IOMMU group. The kernel does that only for a virtual machine that has all of these devices. Otherwise the device is not reset, and may fail when a virtual machine starts again."),
                 /* xgettext:no-c-format */
-                N_("vfiod could not find out within %" PRIu64 " ms what uses the devices of %s: the kernel does not answer, because another program is changing a device of the group, or because a disk does not answer. Nothing was changed. Try again when that is over."),
-                /* xgettext:no-c-format */
                 N_("The kernel was started with %s. An unpatched kernel ignores that. A patched one splits groups although their devices can reach each other past the IOMMU: a virtual machine may then read and change the memory of the host or of another one."),
+                /* xgettext:no-c-format */
+                N_("vfiod could not find out within %llu ms what uses the devices of %s: the kernel does not answer, because another program is changing a device of the group, or because a disk does not answer. Nothing was changed. Try again when that is over."),
                 /* xgettext:no-c-format */
                 N_("Cannot load the module '%s' for the driver %s: it is on disk, but it needs something that the running kernel %s does not have. Probably the kernel was upgraded since the machine was started: reboot. 'journalctl -k -g symbol' says more."),
                 /* xgettext:no-c-format */
@@ -171,7 +171,13 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("The running kernel has no driver and no module '%s', which was asked for %s. See 'modinfo %s', or leave the driver to vfiod."),
                 /* xgettext:no-c-format */
+                N_("Cannot find out whether a process has a vfio character device open (the host has more processes than vfiod examines)."),
+                /* xgettext:no-c-format */
                 N_("The firmware reports %s, but the kernel made no IOMMU groups: add intel_iommu=on to the kernel command line and reboot."),
+                /* xgettext:no-c-format */
+                N_("vfiod may not examine %s, which could have %s of %s open: end it first, or give vfiod-census the capability CAP_SYS_PTRACE."),
+                /* xgettext:no-c-format */
+                N_("Cannot find out whether a process has a vfio character device open (the host has more processes than vfiod examines)"),
                 /* xgettext:no-c-format */
                 N_("Look in the firmware set-up for a setting that turns this off, for example shared memory of a management controller."),
                 /* xgettext:no-c-format */
@@ -237,6 +243,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("vfiod could not find out in time what uses the devices: the kernel did not answer. Nothing was changed."),
                 /* xgettext:no-c-format */
+                N_("Cannot read which vfio character device %s has (%s): look into the folder vfio-dev of the device in sysfs."),
+                /* xgettext:no-c-format */
                 N_("The driver %s of %s could not set the number of virtual functions to %u: %s. 'journalctl -k -g %s' may say more."),
                 /* xgettext:no-c-format */
                 N_("Cannot read which vfio character device %s has (%s): look into the folder vfio-dev of the device in sysfs"),
@@ -295,8 +303,6 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("The devices of the group %d are parts of the root complex, which the kernel does not tell apart."),
                 /* xgettext:no-c-format */
-                N_("The kernel did not return from the step '%s' of %s within %" PRIu64 " ms%s%s. %s Other devices are not affected."),
-                /* xgettext:no-c-format */
                 N_("%s is leased to user %u (lease %u, %s). Wait until the lease ends, or end it with 'vfioctl release %u'."),
                 /* xgettext:no-c-format */
                 N_("The module %s must not be loaded: line %u of %s has it on the blacklist. No device can be detached."),
@@ -307,11 +313,15 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("Another program has just changed the virtual functions of %s. Nothing was changed: try again."),
                 /* xgettext:no-c-format */
+                N_("The kernel did not return from the step '%s' of %s within %llu ms%s%s. %s Other devices are not affected."),
+                /* xgettext:no-c-format */
                 N_("another process may have a device node open: too many files are open to examine all of them"),
                 /* xgettext:no-c-format */
                 N_("Select another graphics card for the first screen in the firmware set-up, if there is one."),
                 /* xgettext:no-c-format */
                 N_("vfiod detached the card %04x:%04x at %s, but another card is there now (%04x:%04x). vfiod does not touch it."),
+                /* xgettext:no-c-format */
+                N_("%s could have %s of %s open: it and others have more files open than vfiod reads. End it first."),
                 /* xgettext:no-c-format */
                 N_("%s is behind the controller %s, which sends its requests. For the IOMMU, both are one device."),
                 /* xgettext:no-c-format */
@@ -471,6 +481,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("'%s' is no companion: it is not another endpoint in the IOMMU group of %s."),
                 /* xgettext:no-c-format */
+                N_("Cannot find out whether a process has a vfio character device open (%s)."),
+                /* xgettext:no-c-format */
                 N_("The job was cancelled: when the kernel returns, it undoes what it did."),
                 /* xgettext:no-c-format */
                 N_("There is a variant driver for %s%s, the module '%s', which can do more than %s"),
@@ -498,8 +510,6 @@ static const char *const sentence_formats[] = {
                 N_("Option '%s' is a time in microseconds, from one second to one day (t)."),
                 /* xgettext:no-c-format */
                 N_("The IOMMU is %s, so no virtual machine can use a device of this host. %s"),
-                /* xgettext:no-c-format */
-                N_(": end it first, or give vfiod-census the capability CAP_SYS_PTRACE."),
                 /* xgettext:no-c-format */
                 N_("These devices are on a driver of DPDK, so a program may use them: %s."),
                 /* xgettext:no-c-format */
@@ -541,6 +551,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("%s is a bridge: it stays with the host. Name a device behind it."),
                 /* xgettext:no-c-format */
+                N_("%s of %s is held by %s: end it, or take the device out of it, first."),
+                /* xgettext:no-c-format */
                 N_("'%s' are ids, which several devices can have. Give an address: %s."),
                 /* xgettext:no-c-format */
                 N_("Another call changes the revert of group %d just now: try again."),
@@ -580,6 +592,8 @@ static const char *const sentence_formats[] = {
                 N_("the file begins with a byte order mark: save it without one"),
                 /* xgettext:no-c-format */
                 N_(" If these are equal cards, the host can keep none of them."),
+                /* xgettext:no-c-format */
+                N_("%s is held by %s: end it, or take the device out of it, first."),
                 /* xgettext:no-c-format */
                 N_("No PCI device has the ids '%s'. 'vfioctl devices' lists all."),
                 /* xgettext:no-c-format */
@@ -738,8 +752,6 @@ static const char *const sentence_formats[] = {
                 N_("driver_override of %s is '%s' after '%s' was written."),
                 /* xgettext:no-c-format */
                 N_("sriov_drivers_autoprobe of %s cannot be set to %d: %s"),
-                /* xgettext:no-c-format */
-                N_("the host has more processes than vfiod examines"),
                 /* xgettext:no-c-format */
                 N_("%s is the display that the host was started with"),
                 /* xgettext:no-c-format */
@@ -1029,10 +1041,6 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("vfiod is ending: try again."),
                 /* xgettext:no-c-format */
-                N_("%s cannot leave its driver: %s"),
-                /* xgettext:no-c-format */
-                N_("%s cannot leave its driver: %s%s"),
-                /* xgettext:no-c-format */
                 N_("%s has %zu virtual function%s now%s"),
                 /* xgettext:no-c-format */
                 N_(", run 'sudo limine-update'"),
@@ -1064,6 +1072,8 @@ static const char *const sentence_formats[] = {
                 N_("Option '%s' is given twice."),
                 /* xgettext:no-c-format */
                 N_("The file says Enabled=no."),
+                /* xgettext:no-c-format */
+                N_("a process of another user"),
                 /* xgettext:no-c-format */
                 N_("carries the default route"),
                 /* xgettext:no-c-format */
@@ -1207,8 +1217,6 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("without a driver"),
                 /* xgettext:no-c-format */
-                N_(". End it first."),
-                /* xgettext:no-c-format */
                 N_(": it waits for %s"),
                 /* xgettext:no-c-format */
                 N_("; it waits for %s"),
@@ -1218,6 +1226,8 @@ static const char *const sentence_formats[] = {
                 N_("Rule %s, line %u: %s."),
                 /* xgettext:no-c-format */
                 N_("an unknown user"),
+                /* xgettext:no-c-format */
+                N_("process %d (%s) of %s"),
                 /* xgettext:no-c-format */
                 N_("%s has no key '%s'"),
                 /* xgettext:no-c-format */
@@ -1259,6 +1269,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("other users"),
                 /* xgettext:no-c-format */
+                N_("process %d (%s)"),
+                /* xgettext:no-c-format */
                 N_(" and %u more"),
                 /* xgettext:no-c-format */
                 N_(" and %zu more"),
@@ -1284,6 +1296,8 @@ static const char *const sentence_formats[] = {
                 N_("no device"),
                 /* xgettext:no-c-format */
                 N_("no driver"),
+                /* xgettext:no-c-format */
+                N_("not known"),
                 /* xgettext:no-c-format */
                 N_("timed out"),
                 /* xgettext:no-c-format */

@@ -5,6 +5,8 @@
 With --check, changes nothing, and fails if a file is not as this program would write it, or if a catalog is not complete.
 With --template FILE, only writes the template for a new language."""
 
+import ast
+import gettext
 import pathlib
 import re
 import subprocess
@@ -44,7 +46,9 @@ def without_logging(text):
 def is_sentence(text):
     """Whether people read it: it has two words. Commands, names of files, and ends of sentences stay as they are."""
     words = re.sub(DIRECTIVE, "%", re.sub(r'PRI\w+|"', "", text))
-    if re.match(r"(sudo|echo|vfioctl|supergfxctl|dpdk-devbind|Device Minor|Raspberry)\b|# |\\", words):
+    if words.startswith("process % (%)"):
+        return True
+    if re.match(r"(sudo|echo|vfioctl|vfiod-changes|supergfxctl|dpdk-devbind|Device Minor|Raspberry)\b|# |\\", words):
         return False
     if re.match(r"\s*<|%<|journalctl|error: |Helper of|Cannot [a-zA-Z' -]+$|.*(without an entry|who may call it|written by everybody|widths below)", words):
         return False
@@ -66,16 +70,20 @@ def sentences():
     found = set()
     for pattern in lines_of("SENTENCES"):
         for path in sorted(ROOT.glob(pattern)):
-            text = re.sub(r"^\s*#.*", "", without_logging(without_comments(path.read_text())), flags=re.M)
+            text = re.sub(r"^\s*#(?!\s*define\b).*", "", without_logging(without_comments(path.read_text())), flags=re.M)
             for match in GROUP.finditer(text):
                 literal = re.sub(r'"\s*"', "", match.group(0))
                 literal = re.sub(r'"\s*(PRI\w+)\s*"', r'" \1 "', re.sub(r'"\s*(PRI\w+)$', r'" \1', literal))
                 if is_sentence(literal):
+                    # msgfmt and gettext translate such a macro only in entries that are formats of printf().
+                    if re.search(r'" PRI\w+', literal):
+                        sys.exit(f"{path.relative_to(ROOT)}: a sentence with a PRI macro is not translated, use %llu: {literal}")
                     found.add(whole(literal))
 
     def rank(literal):
         letters = re.sub(DIRECTIVE + r'|PRI\w+|"', "", literal)
-        return -len(letters), literal
+        # This one has a whole sentence as its part: otherwise the format of that sentence would take the beginning as a name.
+        return not literal.endswith(' cannot leave its driver: %s"'), -len(letters), literal
 
     return sorted(found, key=rank)
 
@@ -88,7 +96,6 @@ def sentences_text():
         "/* Made by po/update.py: do not edit. The formats of the sentences of vfiod, the most specific first. */\n"
         "/* clang-format off */\n"
         "#pragma once\n\n"
-        "#include <inttypes.h>\n\n"
         "static const char *const sentence_formats[] = {\n" + rows + "};\n"
     )
 
@@ -117,6 +124,59 @@ def merged(language, template):
     return subprocess.run(
         ["msgattrib", "--no-obsolete", "--no-wrap"], input=text, check=True, stdout=subprocess.PIPE, text=True
     ).stdout
+
+
+def directives(text):
+    """The directives of a sentence by their positions, as {position: conversion}; or a text that says what is wrong with it."""
+    found, kinds = {}, set()
+    for part in re.findall(r"%%|%(?:\d+\$)?[-0-9.*#+ ]*(?:hh|h|ll|l|z|j)?[a-zA-Z]?", text):
+        match = re.fullmatch(r"%(?:(\d+)\$)?[-0-9.*#+ ]*((?:hh|h|ll|l|z|j)?[diouxXcs])", part)
+        if part == "%%":
+            continue
+        if not match:
+            return f"'{part}' is no directive, write '%%' for a percent sign"
+        kinds.add(bool(match.group(1)))
+        position = int(match.group(1) or len(found) + 1)
+        if position in found:
+            return f"the position {position} is there twice"
+        found[position] = match.group(2)
+    return "positional and plain directives are mixed" if len(kinds) > 1 else found
+
+
+def endings(text):
+    """The positions of the endings of plurals, as in "function%s": a translation may leave them out."""
+    parts = re.findall(r"(\w?)%(?:[-0-9.*#+ ]*(?:hh|h|ll|l|z|j)?[a-zA-Z])", text.replace("%%", "  "))
+    return {i + 1 for i, before in enumerate(parts) if before}
+
+
+def check_directives(text):
+    """Yields what is wrong with the directives of the sentences in the text of a catalog. msgfmt does not check them, see sentences_text()."""
+    for entry in text.split("\n\n"):
+        if "no-c-format" not in entry:
+            continue
+        match = re.search(r"^msgid (.*?)^msgstr (.*?)\Z", entry + "\n", flags=re.S | re.M)
+        msgid, msgstr = ("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', part)) for part in match.groups())
+        wanted, given = directives(msgid), directives(msgstr)
+        if isinstance(wanted, str) or isinstance(given, str):
+            yield f"{msgid}: {wanted if isinstance(wanted, str) else given}"
+            continue
+        missing = {p: c for p, c in wanted.items() if p not in given and p not in endings(msgid)}
+        wrong = {p: c for p, c in given.items() if wanted.get(p) != c}
+        if missing or wrong:
+            yield f"{msgid}: parts that are missing: {missing}, parts that are wrong: {wrong}"
+
+
+def check_found(language):
+    """Yields the sentences that gettext would not find in the built catalog."""
+    with tempfile.TemporaryDirectory() as folder:
+        built = pathlib.Path(folder) / "vfiod.mo"
+        subprocess.run(["msgfmt", f"--output-file={built}", str(PO / f"{language}.po")], check=True)
+        with built.open("rb") as file:
+            catalog = gettext.GNUTranslations(file)
+    for literal in sentences():
+        text = ast.literal_eval(literal)
+        if catalog.gettext(text) is text:
+            yield f"po/{language}.po: no translation is found of: {text}"
 
 
 def check_catalog(language):
@@ -151,7 +211,10 @@ def main():
             return 0
         for language in lines_of("LINGUAS"):
             put(PO / f"{language}.po", merged(language, template))
-            wrong += filter(None, [check_catalog(language)] if checks else [])
+            if checks:
+                wrong += filter(None, [check_catalog(language)])
+                wrong += [f"po/{language}.po: {line}" for line in check_directives((PO / f"{language}.po").read_text())]
+                wrong += check_found(language)
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

@@ -168,8 +168,8 @@ int survey_check_unheld(const Work *work, Problem *problem) {
                                         end_us, &holder);
         }
         return r <= 0 ? r
-                      : problem_set(problem, holder.outcome, "%s cannot leave its driver: %s%s",
-                                        PCI_ADDRESS_TEXT(holder.address), holder.evidence, holder.advice);
+                      : problem_set(problem, holder.outcome, "%s cannot leave its driver: %s",
+                                        PCI_ADDRESS_TEXT(holder.address), holder.message);
 }
 
 int survey(const Work *work, Report *report, Problem *problem) {

@@ -4,8 +4,6 @@
 #include "kernel/sriov.h"
 #include "model/scan.h"
 
-#include <inttypes.h>
-
 #define USEC_PER_SEC UINT64_C(1000000)
 
 const JobLimits job_limits_default = {
@@ -185,11 +183,11 @@ static uint64_t step_deadline(const Job *job) {
 
 static int describe_stuck(const Job *job, const char *address, Problem *problem) {
         const char *step = step_kind_to_string(job->plan->steps[job->step].kind);
-        uint64_t deadline_ms = step_deadline(job) / 1000;
+        unsigned long long deadline_ms = step_deadline(job) / 1000;
 
         return problem_set(problem, OUTCOME_STUCK,
-                        "The kernel did not return from the step '%s' of %s within %" PRIu64
-                        " ms%s%s. %s Other devices are not affected.",
+                        "The kernel did not return from the step '%s' of %s within %llu ms%s%s. %s Other devices are "
+                        "not affected.",
                         step, address, deadline_ms, job->holder ? ": it waits for " : "", strempty(job->holder),
                         job->cancelled && job->plan->verb != PLAN_RESET
                                         ? "The job was cancelled: when the kernel returns, it undoes what it did."
@@ -224,11 +222,11 @@ static void give_up_survey(Job *job) {
                 job->cancelled = true;
         job_announce(job, JOB_CHANGED);
         int r = problem_set(&result.problem, OUTCOME_SURVEY_TIMED_OUT,
-                        "vfiod could not find out within %" PRIu64
-                        " ms what uses the devices of %s: the kernel does not answer, because another program is "
+                        "vfiod could not find out within %llu ms what uses the devices of %s: the kernel does not "
+                        "answer, because another program is "
                         "changing a device of the group, or because a disk does not answer. Nothing was changed. Try "
                         "again when that is over.",
-                        step_deadline(job) / 1000, PLAN_GROUP_TEXT(job->plan));
+                        (unsigned long long)step_deadline(job) / 1000, PLAN_GROUP_TEXT(job->plan));
         if (r < 0)
                 result.error = r;
         job_log_given_up(job, &result.problem);

@@ -25,8 +25,12 @@ const char *holder_format(const Holder *holder, char buffer[static HOLDER_TEXT_M
                 (void)snprintf(buffer, HOLDER_TEXT_MAX, HOLDER_OF_OTHER_USER);
                 return buffer;
         }
-        (void)snprintf(buffer, HOLDER_TEXT_MAX, "process %d (%s)%s%s", (int)holder->pid, TEXT_NAME(holder->command),
-                        holder->unit[0] != '\0' ? " of " : "", TEXT_NAME(holder->unit));
+        if (holder->unit[0] == '\0')
+                (void)snprintf(buffer, HOLDER_TEXT_MAX, "process %d (%s)", (int)holder->pid,
+                                TEXT_NAME(holder->command));
+        else
+                (void)snprintf(buffer, HOLDER_TEXT_MAX, "process %d (%s) of %s", (int)holder->pid,
+                                TEXT_NAME(holder->command), TEXT_NAME(holder->unit));
         return buffer;
 }
 

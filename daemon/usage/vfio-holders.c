@@ -3,7 +3,7 @@
 #include "kernel/vfio-cdev.h"
 #include "kernel/vfio-node.h"
 
-#define ADVICE "end it, or take the device out of it, first."
+#include <stdarg.h>
 
 /* A cdev, or the node of a group that vfiod cannot open. */
 typedef struct SearchedNode {
@@ -35,6 +35,18 @@ typedef enum HolderKind {
         HOLDER_CUT,    /* could have the node open: its descriptors were not all read */
 } HolderKind;
 
+/* Formats the same arguments twice: without the advice, and as the whole message. vfioctl translates each format. */
+_printf_(2, 4) _printf_(3, 4) static void set_texts(VfioHolder *ret, const char *evidence, const char *message, ...) {
+        va_list arguments;
+
+        va_start(arguments, message);
+        (void)vsnprintf(ret->evidence, sizeof(ret->evidence), evidence, arguments);
+        va_end(arguments);
+        va_start(arguments, message);
+        (void)vsnprintf(ret->message, sizeof(ret->message), message, arguments);
+        va_end(arguments);
+}
+
 /* Describes the first process of the list as the holder of the node. Returns false if the list is empty. */
 static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, const NodeSearch *search, size_t owner) {
         if (list->n_holders == 0)
@@ -47,21 +59,21 @@ static bool describe(VfioHolder *ret, HolderKind kind, const HolderList *list, c
         ret->is_open = kind == HOLDER_OPEN;
         switch (kind) {
         case HOLDER_OPEN:
-                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s of %s is held by %s", node,
+                set_texts(ret, "%s of %s is held by %s",
+                                "%s of %s is held by %s: end it, or take the device out of it, first.", node,
                                 PCI_ADDRESS_TEXT(ret->address), holder);
-                ret->advice = ": " ADVICE;
                 break;
         case HOLDER_HIDDEN:
-                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
-                                "vfiod may not examine %s, which could have %s of %s open", holder, node,
-                                PCI_ADDRESS_TEXT(ret->address));
-                ret->advice = ": end it first, or give vfiod-census the capability CAP_SYS_PTRACE.";
+                set_texts(ret, "vfiod may not examine %s, which could have %s of %s open",
+                                "vfiod may not examine %s, which could have %s of %s open: end it first, or give "
+                                "vfiod-census the capability CAP_SYS_PTRACE.",
+                                holder, node, PCI_ADDRESS_TEXT(ret->address));
                 break;
         case HOLDER_CUT:
-                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
-                                "%s could have %s of %s open: it and others have more files open than vfiod reads",
+                set_texts(ret, "%s could have %s of %s open: it and others have more files open than vfiod reads",
+                                "%s could have %s of %s open: it and others have more files open than vfiod reads. "
+                                "End it first.",
                                 holder, node, PCI_ADDRESS_TEXT(ret->address));
-                ret->advice = ". End it first.";
                 break;
         }
         return true;
@@ -112,15 +124,17 @@ static int find_member_holder(const Kernel *kernel, uid_t reader, const PciAddre
         HolderTable *table = &search.table;
         int r;
 
-        *ret = (VfioHolder){.outcome = OUTCOME_FAILED, .advice = "."};
+        *ret = (VfioHolder){.outcome = OUTCOME_FAILED};
         for (size_t i = 0; i < n_members; i++) {
                 ret->address = members[i];
                 r = add_member(&search, members[i]);
                 if (r >= 0 || r == -ENOENT || r == -ENODEV)
                         continue; /* a device that is gone is not unbound */
-                (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
+                set_texts(ret,
                                 "Cannot read which vfio character device %s has (%s): look into the folder "
                                 "vfio-dev of the device in sysfs",
+                                "Cannot read which vfio character device %s has (%s): look into the folder "
+                                "vfio-dev of the device in sysfs.",
                                 PCI_ADDRESS_TEXT(members[i]), strerror(-r));
                 return r == -ENOMEM ? r : 1;
         }
@@ -141,9 +155,16 @@ static int find_member_holder(const Kernel *kernel, uid_t reader, const PciAddre
                         return 0;
         }
         ret->address = n_members > 0 ? members[0] : ret->address;
-        (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX,
-                        "Cannot find out whether a process has a vfio character device open (%s)",
-                        r < 0 ? strerror(-r) : "the host has more processes than vfiod examines");
+        if (r < 0)
+                set_texts(ret, "Cannot find out whether a process has a vfio character device open (%s)",
+                                "Cannot find out whether a process has a vfio character device open (%s).",
+                                strerror(-r));
+        else
+                set_texts(ret,
+                                "Cannot find out whether a process has a vfio character device open (the host has more "
+                                "processes than vfiod examines)",
+                                "Cannot find out whether a process has a vfio character device open (the host has more "
+                                "processes than vfiod examines).");
         return 1;
 }
 
@@ -152,7 +173,7 @@ int vfio_check_cdevs_unheld(
         VfioHolder holder;
 
         int r = find_member_holder(kernel, reader, members, n_members, 0, &holder);
-        return r <= 0 ? r : problem_set(problem, holder.outcome, "%s%s", holder.evidence, holder.advice);
+        return r <= 0 ? r : problem_set(problem, holder.outcome, "%s", holder.message);
 }
 
 /* Looks for a process that has the node of the group open. Returns 1 and the holder; 0; or a negative errno. */
@@ -163,9 +184,9 @@ static int find_group_holder(const Kernel *kernel, uid_t reader, int group, uint
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         (void)holder_conceal(&holder, reader);
-        *ret = (VfioHolder){.outcome = OUTCOME_HELD, .is_open = true, .holder = holder, .advice = ": " ADVICE};
-        (void)snprintf(ret->evidence, VFIO_EVIDENCE_MAX, "%s is held by %s", VFIO_NODE_TEXT_OF(kernel, group),
-                        HOLDER_TEXT(&holder));
+        *ret = (VfioHolder){.outcome = OUTCOME_HELD, .is_open = true, .holder = holder};
+        set_texts(ret, "%s is held by %s", "%s is held by %s: end it, or take the device out of it, first.",
+                        VFIO_NODE_TEXT_OF(kernel, group), HOLDER_TEXT(&holder));
         return 1;
 }
 
@@ -181,7 +202,7 @@ static int report_taken(const Kernel *kernel, uid_t reader, int group, const Pci
         if (r < 0)
                 return r;
         if (r > 0 && holder.is_open)
-                return problem_set(problem, OUTCOME_HELD, "%s%s", holder.evidence, holder.advice);
+                return problem_set(problem, OUTCOME_HELD, "%s", holder.message);
         return problem_set(problem, OUTCOME_HELD,
                         "A process holds IOMMU group %d (%s is busy), and vfiod cannot find out which one. End the "
                         "virtual machine first.",

@@ -48,8 +48,8 @@ typedef struct VfioHolder {
         PciAddress address; /* of the member; the first member for the node of the group */
         bool is_open;       /* the process has a node open, and does not only possibly have it open */
         Holder holder;      /* the process; its pid is 0 if the reader may not know it, or if it cannot be found out */
-        const char *advice; /* completes the evidence in an error message */
         char evidence[VFIO_EVIDENCE_MAX]; /* a sentence without its full stop: "/dev/vfio/25 is held by process 324 (qemu-system-x86)" */
+        char message[VFIO_EVIDENCE_MAX + 128]; /* the evidence with what to do, for an error */
 } VfioHolder;
 
 /* Looks for a holder, for plans. Opens no node, so a virtual machine that starts at the same time is not disturbed.

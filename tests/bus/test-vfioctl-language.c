@@ -162,6 +162,141 @@ static void test_sentences(void) {
         stub_stop(stub);
 }
 
+/* Errors of vfiod: the most frequent ones, and names, quoted texts and commands, which stay as they are. */
+static void test_errors(void) {
+        static const struct {
+                const char *language, *sentence, *translated;
+        } cases[] = {
+                        {"de",
+                                        "/dev/vfio/11 is held by process 18179 (bash): end it, or take the device out "
+                                        "of it, first.",
+                                        "/dev/vfio/11 wird gehalten von Prozess 18179 (bash): Beenden Sie zuerst den "
+                                        "Prozess, oder nehmen Sie ihm das Gerät."},
+                        {"zh_CN",
+                                        "/dev/vfio/11 is held by process 18179 (bash): end it, or take the device out "
+                                        "of "
+                                        "it, first.",
+                                        "/dev/vfio/11 被进程 18179 (bash)占用：请先结束该进程，或从中移除该设备。"},
+                        {"zh_CN",
+                                        "0000:06:10.0 cannot leave its driver: /dev/vfio/devices/vfio0 of 0000:06:10.0 "
+                                        "is "
+                                        "held by process 7 (qemu) of machine-qemu\\x2d1.scope: end it, or take the "
+                                        "device "
+                                        "out of it, first.",
+                                        "0000:06:10.0 无法离开其驱动：0000:06:10.0 的 /dev/vfio/devices/vfio0 被进程 7 "
+                                        "(qemu，单元 "
+                                        "machine-qemu\\x2d1.scope)占用：请先结束该进程，或从中移除该设备。"},
+                        {"de",
+                                        "/dev/vfio/12 is held by a process of another user: end it, or take the device "
+                                        "out "
+                                        "of it, first.",
+                                        "/dev/vfio/12 wird gehalten von Prozess eines anderen Benutzers: Beenden Sie "
+                                        "zuerst den Prozess, oder nehmen Sie ihm das Gerät."},
+                        {"de",
+                                        "vfiod may not examine process 5 (x), which could have /dev/vfio/devices/vfio0 "
+                                        "of "
+                                        "0000:06:10.0 open: end it first, or give vfiod-census the capability "
+                                        "CAP_SYS_PTRACE.",
+                                        "vfiod darf Prozess 5 (x) nicht untersuchen, der /dev/vfio/devices/vfio0 von "
+                                        "0000:06:10.0 offen haben könnte: Beenden Sie ihn zuerst, oder geben Sie "
+                                        "vfiod-census die Capability CAP_SYS_PTRACE."},
+                        {"zh_CN",
+                                        "process 5 (x) could have /dev/vfio/devices/vfio0 of 0000:06:10.0 open: it and "
+                                        "others have more files open than vfiod reads. End it first.",
+                                        "进程 5 (x) 可能打开了 0000:06:10.0 的 "
+                                        "/dev/vfio/devices/vfio0：它和其他进程打开的文"
+                                        "件多于 vfiod 读取的数量。请先结束它。"},
+                        {"zh_CN",
+                                        "The kernel did not return from the step 'unbind' of 0000:06:10.0 within 30000 "
+                                        "ms: "
+                                        "it waits for process 5 (x). The job continues when the kernel returns. Other "
+                                        "devices are not affected.",
+                                        "0000:06:10.0 的步骤 'unbind' 在 30000 毫秒内没有从内核返回：正在等待 进程 5 "
+                                        "(x)。内核返回后作业会继续。 其他设备不受影响。"},
+                        {"de",
+                                        "vfiod could not find out within 5000 ms what uses the devices of group 7: the "
+                                        "kernel does not answer, because another program is changing a device of the "
+                                        "group, or because a disk does not answer. Nothing was changed. Try again when "
+                                        "that is over.",
+                                        "vfiod konnte nicht innerhalb von 5000 ms herausfinden, was die Geräte von "
+                                        "group 7 "
+                                        "benutzt: Der Kernel antwortet nicht, weil ein anderes Programm ein Gerät der "
+                                        "Gruppe ändert oder ein Datenträger nicht antwortet. Nichts wurde geändert. "
+                                        "Versuchen Sie es noch einmal, wenn das vorbei ist."},
+                        /* what a process calls itself */
+                        {"de",
+                                        "/dev/vfio/11 is held by process 5 (a is held by b): end it, or take the "
+                                        "device "
+                                        "out of it, first.",
+                                        "/dev/vfio/11 wird gehalten von Prozess 5 (a is held by b): Beenden Sie zuerst "
+                                        "den "
+                                        "Prozess, oder nehmen Sie ihm das Gerät."},
+                        {"de",
+                                        "/dev/vfio/11 is held by process 5 () of x is on y): end it, or take the "
+                                        "device "
+                                        "out of it, first.",
+                                        "/dev/vfio/11 wird gehalten von Prozess 5 () of x is on y): Beenden Sie zuerst "
+                                        "den "
+                                        "Prozess, oder nehmen Sie ihm das Gerät."},
+                        {"de",
+                                        "process 5 (x could have y) of a.service could have /dev/vfio/devices/vfio0 of "
+                                        "0000:06:10.0 open: it and others have more files open than vfiod reads. End "
+                                        "it "
+                                        "first.",
+                                        "Prozess 5 (x could have y) von a.service könnte /dev/vfio/devices/vfio0 von "
+                                        "0000:06:10.0 offen haben: Er und andere haben mehr Dateien offen, als vfiod "
+                                        "liest. Beenden Sie ihn zuerst."},
+                        /* quoted texts, and texts in parentheses */
+                        {"zh_CN", "No PCI device is in the slot 'my disk.'. 'vfioctl devices' lists all.",
+                                        "插槽 'my disk.' 中没有 PCI 设备。'vfioctl devices' 列出全部。"},
+                        {"de", "The kernel can reset 0000:06:10.0 alone (x is swap space).",
+                                        "Der Kernel kann 0000:06:10.0 allein zurücksetzen (x is swap space)."},
+                        {"de", "No PCI device is in the slot 'sda is swap space'. 'vfioctl devices' lists all.",
+                                        "In dem Steckplatz 'sda is swap space' ist kein PCI-Gerät. 'vfioctl devices' "
+                                        "nennt "
+                                        "alle."},
+                        /* commands */
+                        {"zh_CN", "If you are sure: vfioctl detach 0000:02:00.0.",
+                                        "如果您确定：vfioctl detach 0000:02:00.0."},
+                        {"zh_CN", "If you are sure: vfioctl is swap space.", "如果您确定：vfioctl is swap space."},
+                        {"zh_CN", "sudo is swap space.", "sudo is swap space."},
+                        /* The full stop belongs to the language of the sentence. */
+                        {"zh_CN", "A later vfiod says that.", "A later vfiod says that."},
+                        {"zh_CN", "ens1 carries the default route.", "ens1 承载默认路由。"},
+        };
+        Stub *stub = stub_start();
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *answer = g_strdup_printf("!" BUS_NAME ".Error.Held %s", cases[i].sentence),
+                                *expected = g_strdup_printf("vfioctl: %s\n", cases[i].translated);
+
+                stub_answer(stub, "Diagnose", answer);
+                g_auto(ProgramResult) result = run_in(cases[i].language, "doctor");
+                g_assert_cmpstr(result.errors, ==, expected);
+        }
+        stub_stop(stub);
+}
+
+/* vfiod sends the sentence that the catalogs have. */
+static void test_held(void) {
+        Fixture *fixture = fixture_start(NULL);
+
+        EXPECT(0, "", "detach ens3");
+        g_autofree char *script = g_strdup_printf(
+                        "exec 9<>%s/dev/vfio/12 && echo open && kill -STOP $$", fake_kernel_get_root(fixture->kernel));
+        Process *holder = process_start((const char *const[]){"sh", "-c", script, NULL}, NULL);
+        process_expect_line(holder, "open");
+        fake_kernel_do(fixture->kernel, "claim 12");
+        expect_in("de", "reattach ens3", 5, "",
+                        "vfioctl: /dev/vfio/12 wird gehalten von Prozess * (sh)*: Beenden Sie zuerst den Prozess, oder "
+                        "nehmen Sie ihm das Gerät.\n");
+        expect_in("zh_CN", "reattach ens3", 5, "",
+                        "vfioctl: /dev/vfio/12 被进程 * (sh*)占用：请先结束该进程，或从中移除该设备。\n");
+        (void)kill(process_get_pid(holder), SIGKILL);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        fixture_stop(fixture);
+}
+
 /* A long text that fits no format must not take long: the search is not exponential. */
 static void test_long_sentence(void) {
         g_autofree char *many = g_strnfill(4000, 'a');
@@ -360,6 +495,8 @@ int main(int argc, char **argv) {
         set_up();
         g_test_add_func("/vfioctl-language/texts", test_texts);
         g_test_add_func("/vfioctl-language/sentences", test_sentences);
+        g_test_add_func("/vfioctl-language/errors", test_errors);
+        g_test_add_func("/vfioctl-language/held", test_held);
         g_test_add_func("/vfioctl-language/long-sentence", test_long_sentence);
         g_test_add_func("/vfioctl-language/programs", test_programs);
         g_test_add_func("/vfioctl-language/changes", test_changes);

@@ -132,6 +132,22 @@ def check_daemons(sources):
             yield f"{path}: calls {match.group(1)}()"
 
 
+def check_macro(source):
+    """Makes the sentences of a tree that has only this source."""
+    root = update.ROOT
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "daemon", "bus", "x.c")
+        path.parent.mkdir(parents=True)
+        path.write_text(source)
+        update.ROOT = pathlib.Path(folder)
+        try:
+            return [] if update.sentences() else ["there is no sentence"]
+        except SystemExit as error:
+            return [str(error)]
+        finally:
+            update.ROOT = root
+
+
 def main():
     results = []
 
@@ -161,6 +177,20 @@ def main():
     check("the daemons have no language", check_daemons(sources))
 
     check("refused: a translation with one more part", check_parts('msgid "a %s"\nmsgstr "%2$s"\n'), True)
+    check("a sentence with a number", check_macro('f("It took %llu ms to do that.", n);'))
+    check("refused: a sentence with a macro", check_macro('f("It took %" PRIu64 " ms to do that.", n);'), True)
+    head = "#, no-c-format\nmsgid "
+    check("a plural can be left out", update.check_directives(head + '"%s: %u unit%s"\nmsgstr "%2$u: %1$s 100 %%"\n'))
+    for name, entry in (
+        ("a translation without a part", '"a %s %s"\nmsgstr "a %s"\n'),
+        ("a number as a text", '"a %u"\nmsgstr "a %s"\n'),
+        ("parts in another order without positions", '"a %u %s"\nmsgstr "a %s %u"\n'),
+        ("positions in a part of the directives only", '"a %s %s"\nmsgstr "%s %2$s"\n'),
+        ("a part twice", '"a %s"\nmsgstr "%1$s %1$s"\n'),
+        ("a percent sign that is no directive", '"a %s"\nmsgstr "%s 100 %"\n'),
+        ("a percent sign before a blank", '"a %s"\nmsgstr "%s 100 % von"\n'),
+    ):
+        check(f"refused: {name}", update.check_directives(head + entry), True)
     check("refused: a key that is too wide", check_keys(client, 'msgid "Driver"\nmsgstr "驱动驱动驱动驱动驱动"\n'), True)
     check("refused: a question without a language", check_policy(re.sub(r"<message xml:lang.*\n", "", policy, count=1)), True)
     check("refused: a question without its variable", check_policy(policy.replace("um $(devices) zu leihen", "es zu leihen")), True)
@@ -170,7 +200,11 @@ def main():
     check("refused: a catalog that journalctl does not take", check_journal({"x.catalog": "-- 0\nx\n"}), True)
     # po/update.py itself is tested with a copy that lacks a translation.
     with tempfile.TemporaryDirectory() as folder:
-        for name, old, new in (("incomplete", 'msgstr "[j/N]"', 'msgstr ""'), ("old", 'msgid "[y/N]"', 'msgid "[y/n]"')):
+        for name, old, new in (
+            ("incomplete", 'msgstr "[j/N]"', 'msgstr ""'),
+            ("old", 'msgid "[y/N]"', 'msgid "[y/n]"'),
+            ("inexact", 'msgstr "%s wird gehalten von %s"', 'msgstr "%s wird gehalten"'),
+        ):
             copy = pathlib.Path(folder, name)
             copy.mkdir()
             for part in ("client", "daemon", "po"):
