@@ -213,16 +213,6 @@ static void test_errors(void) {
                                         "devices are not affected.",
                                         "0000:06:10.0 的步骤 'unbind' 在 30000 毫秒内没有从内核返回：正在等待 进程 5 "
                                         "(x)。内核返回后作业会继续。 其他设备不受影响。"},
-                        {"de",
-                                        "vfiod could not find out within 5000 ms what uses the devices of group 7: the "
-                                        "kernel does not answer, because another program is changing a device of the "
-                                        "group, or because a disk does not answer. Nothing was changed. Try again when "
-                                        "that is over.",
-                                        "vfiod konnte nicht innerhalb von 5000 ms herausfinden, was die Geräte von "
-                                        "group 7 "
-                                        "benutzt: Der Kernel antwortet nicht, weil ein anderes Programm ein Gerät der "
-                                        "Gruppe ändert oder ein Datenträger nicht antwortet. Nichts wurde geändert. "
-                                        "Versuchen Sie es noch einmal, wenn das vorbei ist."},
                         /* what a process calls itself */
                         {"de",
                                         "/dev/vfio/11 is held by process 5 (a is held by b): end it, or take the "
@@ -256,8 +246,6 @@ static void test_errors(void) {
                                         "nennt "
                                         "alle."},
                         /* commands */
-                        {"zh_CN", "If you are sure: vfioctl detach 0000:02:00.0.",
-                                        "如果您确定：vfioctl detach 0000:02:00.0."},
                         {"zh_CN", "If you are sure: vfioctl is swap space.", "如果您确定：vfioctl is swap space."},
                         {"zh_CN", "sudo is swap space.", "sudo is swap space."},
                         /* The full stop belongs to the language of the sentence. */
