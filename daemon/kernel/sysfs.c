@@ -161,9 +161,11 @@ int sysfs_for_each_typed(int directory_fd, const char *name, sysfs_typed_entry_t
         if (r < 0)
                 return r;
         assert(folder);
-        while (r >= 0 && result == 0 && (r = next_entry(folder, &entry)) > 0)
+        while (r >= 0 && result == 0 && (r = next_entry(folder, &entry)) > 0) {
+                assert(entry);
                 if ((r = is_folder(dirfd(folder), entry)) >= 0)
                         result = callback(dirfd(folder), entry->d_name, r > 0, userdata);
+        }
         return r < 0 ? r : result;
 }
 
