@@ -202,7 +202,7 @@ static int write_parts(Writer *writer, const char *format, const Match *parts, u
 
 /* Writes a process. Returns whether the whole text is one. */
 static bool write_process(Writer *writer, const char *text) {
-        Match parts;
+        Match parts = {0};
 
         if (find_process(text, &parts) != strlen(text) || !*text)
                 return false;
@@ -287,8 +287,8 @@ static int write_pieces(Writer *writer, char *text, int depth) {
 
 /* Writes the text, translated as far as it is known. */
 static int write_translation(Writer *writer, const char *text, size_t length, int depth) {
+        assert(text);
         _cleanup_free_ char *copy = strndup(text, length);
-
         if (!copy)
                 return -ENOMEM;
         /* Names, numbers and commands have no translation. */
