@@ -405,11 +405,19 @@ def die_with_parent():
         pathlib.Path("/proc/self/autogroup").write_text("-10")
 
 
+def written(path):
+    """When a file was written; 0 if another program has removed it since."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0
+
+
 def new_log(name):
     """A path for a console log in the log folder ($VFIOD_LOGS, or a folder in the cache). Removes old logs."""
     folder = pathlib.Path(os.environ.get("VFIOD_LOGS") or cache.folder() / "logs")
     folder.mkdir(parents=True, exist_ok=True)
-    logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    logs = sorted(folder.glob("*.log"), key=written)
     for log in logs[:-KEPT_LOGS]:
         for suffix in LOG_SUFFIXES:
             log.with_suffix(suffix).unlink(missing_ok=True)
