@@ -26,7 +26,7 @@
 /* The start waits at most this long for the PCIe links of the devices. */
 #define LINKS_START_US 1000000
 
-/* How long after a change its memory is given back: a detach of a group is hundreds of changes. */
+/* vfiod returns freed memory to the kernel this long after a change: a detach of a group makes hundreds of changes. */
 #define TRIM_DELAY_US 100000
 
 /* A request to read all devices and rules again. */
