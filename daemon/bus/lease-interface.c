@@ -151,6 +151,18 @@ static int make_dry_reply(sd_bus_message *call, const Group *group, bool detache
         return 0;
 }
 
+/* What the caller asks for. Nothing is copied. */
+static LeaseWish make_wish(const Caller *caller, const Request *request, const Group *group, Plan *plan) {
+        return (LeaseWish){
+                        .uid = caller->uid,
+                        .pid = (pid_t)request->pid,
+                        .descriptors = request->descriptors,
+                        .kill = request->kill,
+                        .group = group,
+                        .plan = plan,
+        };
+}
+
 /* Checks what start_lease() would check. */
 static int try_lease(
                 Service *service, sd_bus_message *call, const Caller *caller, Request *request, sd_bus_error *error) {
@@ -163,15 +175,8 @@ static int try_lease(
         if ((r = dry_run_check_quota(service, caller, &problem)) != 0 ||
                         (r = prepare(service, request, &selection, &plan, &problem)) != 0)
                 return bus_set_error(error, r, &problem);
-        LeaseWish wish = {
-                        .uid = caller->uid,
-                        .pid = (pid_t)request->pid,
-                        .descriptors = request->descriptors,
-                        .kill = request->kill,
-                        .group = selection.group,
-                        .plan = plan,
-                        .caller = "a dry run",
-        };
+        LeaseWish wish = make_wish(caller, request, selection.group, plan);
+        wish.caller = "a dry run";
         if ((r = lease_check_start(service->leases, &wish, &problem)) == 0 &&
                         (r = make_dry_reply(call, selection.group, plan != NULL, &reply)) == 0)
                 r = dry_run_start(service, call, reply, caller, request, TAKE_PTR(plan), &problem);
@@ -199,16 +204,9 @@ static int start_lease(
         beginning->context =
                         failure_context_new(service, request, first_endpoint(selection.group), selection.group->number);
         call_entry_begin(&entry, service, caller, request);
-        LeaseWish wish = {
-                        .uid = caller->uid,
-                        .pid = (pid_t)request->pid,
-                        .descriptors = request->descriptors,
-                        .kill = request->kill,
-                        .group = selection.group,
-                        .plan = plan,
-                        .caller = entry.caller,
-                        .fields = &entry.fields,
-        };
+        LeaseWish wish = make_wish(caller, request, selection.group, plan);
+        wish.caller = entry.caller;
+        wish.fields = &entry.fields;
         r = lease_start(service->leases, &wish, on_started, beginning, &problem);
         if (r != 0)
                 return bus_set_error(error, r, &problem);

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Fails if vfiod, vfioctl or the helpers execute more or fewer instructions or system calls than gate.json records.
 
-counts.py has what is counted. A count may differ by 3 %. It depends on the compiler and on libraries, so gate.json has their versions:
-with other versions, for example after a security update, a count may differ by 10 %. --update writes gate.json anew. It needs root; it
-runs itself again in private namespaces, and changes nothing on this machine.
+counts.py has what is counted. A count may differ by 3 %, or by two. It depends on the compiler and on libraries, so gate.json has their
+versions: with other versions, for example after a security update, a count may differ by 10 %. --update writes gate.json anew. It needs
+root; it runs itself again in private namespaces, and changes nothing on this machine.
 """
 
 import argparse
