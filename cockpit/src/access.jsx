@@ -3,6 +3,7 @@
 import { Alert, Content } from "@patternfly/react-core";
 
 const ID = "limited-access";
+const DENIALS = ["org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"];
 
 // Says which button needs administrative access. Buttons have the attributes of needsAccess().
 export function AccessNote({ admin }) {
@@ -18,4 +19,11 @@ export function AccessNote({ admin }) {
 // polkit can permit changes to a user without administrative access: so the buttons work, but they say what they need.
 export function needsAccess(admin) {
     return admin === false ? { "aria-describedby": ID } : {};
+}
+
+// What helps against a refusal, besides what vfiod says.
+export function AccessCure({ error, admin }) {
+    if (admin !== false || !DENIALS.includes(error.name))
+        return null;
+    return <Content component="p">Turn on administrative access at the top of Cockpit, and try it again.</Content>;
 }

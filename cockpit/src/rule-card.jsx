@@ -33,7 +33,7 @@ const STATUSES = {
 export function originOf(rule) {
     if (rule.Writable)
         return null;
-    return rule.file.startsWith("/run/")
+    return rule.file.startsWith("/run/vfiod/")
         ? "This rule lasts until the next boot. Its file cannot be edited or removed here. You can disable the rule, or write a copy that counts instead."
         : "This rule comes with the system or a package. Its file cannot be edited or removed. You can disable the rule, or write a copy that counts instead.";
 }
@@ -77,7 +77,7 @@ function Settings({ rule }) {
 function Match({ match: { address, status, message, Changing }, device }) {
     const [label, color] = STATUSES[status] || [status, undefined];
     return (
-        <ListItem data-match={address} data-status={status}>
+        <ListItem data-match={address} data-status={status} data-changing={Boolean(Changing)}>
             <Flex columnGap={{ default: "columnGapSm" }} rowGap={{ default: "rowGapXs" }}>
                 <FlexItem><a href={href("device", address)}>{address}</a></FlexItem>
                 {device && <FlexItem>{deviceName(device)}</FlexItem>}
