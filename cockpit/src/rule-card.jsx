@@ -58,7 +58,7 @@ function companionsOf(list) {
 function Settings({ rule }) {
     const { Address, Path, Vendor, Device, Subsystem, Class, Driver, Companions, Override, VirtualFunctions } = rule.settings;
     return (
-        <DescriptionList isHorizontal isCompact>
+        <DescriptionList isHorizontal isCompact columnModifier={{ lg: "2Col" }}>
             <Fact term="Address">{Address}</Fact>
             <Fact term="Place">{Path}</Fact>
             <Fact term="Vendor">{Vendor}</Fact>

@@ -9,7 +9,7 @@ import {
 import { Failure } from "./failure.jsx";
 import { originOf } from "./rule-card.jsx";
 import { RuleForm } from "./rule-form.jsx";
-import { fieldsOf, nameIsValid, nameOf, setFields } from "./rule-text.js";
+import { fieldsOf, getWords, nameIsValid, nameOf, setFields } from "./rule-text.js";
 import { useAnswer } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
 
@@ -128,6 +128,12 @@ function Fields({ draft, mode, setMode, rule, state, problem }) {
     );
 }
 
+function submitLabel(rule, overrides) {
+    if (overrides)
+        return "Write with overrides";
+    return rule ? "Write" : "Add";
+}
+
 export function RuleDialog({ rule, state, onClose }) {
     const draft = useDraft(rule);
     const [mode, setMode] = useState(rule && rule.state === "off" ? "text" : "form");
@@ -155,6 +161,7 @@ export function RuleDialog({ rule, state, onClose }) {
             setBusy(false);
         }
     };
+    const overrides = getWords(text, "Override").length > 0;
     const canWrite = isChecked && !answer.fault && !answer.error && !draft.isOld && !problem && name !== "";
     return (
         <Modal isOpen variant="medium" onClose={() => onClose()} aria-labelledby="rule-title" aria-describedby="rule-body" id="rule-dialog">
@@ -176,15 +183,21 @@ export function RuleDialog({ rule, state, onClose }) {
                         <Checkbox id="rule-waits" isChecked={waits} onChange={(_event, on) => setWaits(on)} label="Detach nothing now"
                             description="The rule begins to count when vfiod starts again or the device is plugged in again." />
                     </StackItem>
-                    <StackItem aria-live="polite" id="rule-check">
-                        {checkError && <Failure title="The rule was not checked" error={checkError} />}
-                        {isChecked && !draft.isOld && <Result answer={answer} text={text} />}
-                    </StackItem>
                 </Stack>
             </ModalBody>
             <ModalFooter>
-                <Button id="rule-submit" isDisabled={busy || !canWrite} isLoading={busy} onClick={submit}>{rule ? "Write" : "Add"}</Button>
-                <Button variant="link" onClick={() => onClose()}>Cancel</Button>
+                <Stack hasGutter style={{ inlineSize: "100%" }}>
+                    <StackItem aria-live="polite" id="rule-check">
+                        {checkError && <Failure title="The rule was not checked" error={checkError} />}
+                        {answer && !draft.isOld && <Result answer={answer} text={text} />}
+                    </StackItem>
+                    <StackItem>
+                        <Button variant={overrides ? "danger" : "primary"} id="rule-submit" isDisabled={busy || !canWrite} isLoading={busy} onClick={submit}>
+                            {submitLabel(rule, overrides)}
+                        </Button>{" "}
+                        <Button variant="link" onClick={() => onClose()}>Cancel</Button>
+                    </StackItem>
+                </Stack>
             </ModalFooter>
         </Modal>
     );

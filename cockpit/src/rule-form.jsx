@@ -2,8 +2,8 @@
 // The keys of a rule as fields of a form. The text of the file is all that the form knows.
 import { useState } from "react";
 import {
-    Alert, Checkbox, Content, ExpandableSection, FormFieldGroup, FormFieldGroupHeader, FormGroup, FormHelperText, FormSelect,
-    FormSelectOption, Grid, GridItem, HelperText, HelperTextItem, Stack, StackItem, TextInput,
+    Alert, Checkbox, Content, ExpandableSection, FormGroup, FormHelperText, FormSection, FormSelect, FormSelectOption,
+    Grid, GridItem, HelperText, HelperTextItem, Stack, StackItem, TextInput,
 } from "@patternfly/react-core";
 
 import { getField, getWords, setField } from "./rule-text.js";
@@ -120,16 +120,16 @@ function Overrides({ text, setText }) {
 export function RuleForm({ text, setText, fill, devices }) {
     return (
         <>
-            <FormFieldGroup header={<FormFieldGroupHeader titleText={{ text: "Which devices", id: "rule-which" }}
-                titleDescription="A device must match all fields that are not empty. A vendor or a class is necessary." />}>
+            <FormSection title="Which devices" titleElement="h3">
+                <HelperText><HelperTextItem>A device must match all fields that are not empty. A vendor or a class is necessary.</HelperTextItem></HelperText>
                 <Template devices={devices} fill={fill} />
                 <Grid hasGutter sm={12} md={6}>
                     {SELECTORS.map(({ key, label, help }) => (
                         <GridItem key={key}><Field text={text} setText={setText} name={key} label={label} help={help} /></GridItem>
                     ))}
                 </Grid>
-            </FormFieldGroup>
-            <FormFieldGroup header={<FormFieldGroupHeader titleText={{ text: "What vfiod does", id: "rule-what" }} />}>
+            </FormSection>
+            <FormSection title="What vfiod does" titleElement="h3">
                 <Companions text={text} setText={setText} />
                 <Grid hasGutter sm={12} md={6}>
                     <GridItem><Field text={text} setText={setText} name="Driver" label="vfio driver" help="Empty: vfiod chooses the driver." /></GridItem>
@@ -139,7 +139,7 @@ export function RuleForm({ text, setText, fill, devices }) {
                 <Overrides text={text} setText={setText} />
                 <Checkbox id="rule-enabled" label="The rule is enabled" isChecked={getField(text, "Enabled") !== "no"}
                     onChange={(_event, on) => setText(setField(text, "Enabled", on ? "" : "no"))} />
-            </FormFieldGroup>
+            </FormSection>
         </>
     );
 }

@@ -281,6 +281,7 @@ def rules_override(tap, here):
         page.click("#rule-override-display")
         page.until(FINE)
         here.picture(page, f"rule-override-{WIDE}")
+        tap.equal("the button says so", text_of(page, "#rule-submit"), "Write with overrides")
         page.click("#rule-submit")
         page.until(match("20-screen", SCREEN, "applied"))
         tap.contains("the file has the override", (OWN / "20-screen.conf").read_text(), "[Detach]\nOverride=display\n")

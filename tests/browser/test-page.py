@@ -16,6 +16,7 @@ import time
 import actions  # noqa: F401
 import people  # noqa: F401
 import rule_views  # noqa: F401
+import vf_views  # noqa: F401
 import views  # noqa: F401
 from chromium import BrowserError
 from place import card, place, story
