@@ -80,6 +80,25 @@ function Refusal({ plan: { error, findings } }) {
     );
 }
 
+// So many functions that disappear are listed: first those that are not just with the host.
+const LISTED = 12;
+
+function Gone({ addresses, devices }) {
+    const word = address => devices.get(address) && devices.get(address).Availability;
+    const used = addresses.filter(address => word(address) !== "available");
+    const all = [...used, ...addresses.filter(address => word(address) === "available")];
+    return (
+        <List>
+            {all.slice(0, LISTED).map(address => (
+                <ListItem key={address} data-gone={address}>
+                    {address}{word(address) && `: ${availability(word(address)).label}`}
+                </ListItem>
+            ))}
+            {all.length > LISTED && <ListItem>{cockpit.format("and $0 more", all.length - LISTED)}</ListItem>}
+        </List>
+    );
+}
+
 function Steps({ device, devices, choice }) {
     const { VirtualFunctions: now } = device;
     return (
@@ -88,13 +107,7 @@ function Steps({ device, devices, choice }) {
                 <Alert isInline variant="warning" component="h3"
                     title={cockpit.format(cockpit.ngettext("$0 virtual function disappears", "$0 virtual functions disappear", now.length), now.length)}>
                     <Content component="p">The kernel can change the number only when it removes all of them. The new ones are new devices.</Content>
-                    <List>
-                        {now.map(address => (
-                            <ListItem key={address} data-gone={address}>
-                                {address}{devices.get(address) && `: ${availability(devices.get(address).Availability).label}`}
-                            </ListItem>
-                        ))}
-                    </List>
+                    <Gone addresses={now} devices={devices} />
                 </Alert>
             </StackItem>}
             <StackItem>
@@ -172,7 +185,7 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
     };
     return (
         <Modal isOpen variant="medium" onClose={() => onClose()} aria-labelledby="vf-title" aria-describedby="vf-body" id="vf-dialog">
-            <ModalHeader title="Set the number of virtual functions" labelId="vf-title" description={device.Address} />
+            <ModalHeader title="Set virtual functions" labelId="vf-title" description={device.Address} />
             <ModalBody id="vf-body">
                 <Stack hasGutter>
                     {error && <StackItem><Failure title="The number was not set" error={error} /></StackItem>}

@@ -2,7 +2,7 @@
 // The physical functions of SR-IOV, with the virtual functions of each.
 import { useState } from "react";
 import {
-    Alert, AlertActionCloseButton, Button, Card, CardBody, CardHeader, CardTitle, Content, EmptyState, EmptyStateBody, Flex, FlexItem,
+    Alert, AlertActionCloseButton, Button, Card, CardBody, CardTitle, Content, EmptyState, EmptyStateBody, Flex, FlexItem,
     Label, List, ListItem, PageSection, Stack, StackItem, Title,
 } from "@patternfly/react-core";
 
@@ -39,17 +39,10 @@ function PhysicalFunction({ device, devices, job, admin, onSet }) {
     return (
         <Card component="section" aria-label={cockpit.format("Virtual functions of $0", device.Address)} data-pf={device.Address}
             data-count={addresses.length}>
-            <CardHeader actions={{ hasNoOffset: true, actions: (
-                <Button variant="secondary" data-set={device.Address} isDisabled={Boolean(job)} onClick={onSet} {...needsAccess(admin)}
-                    aria-label={cockpit.format("Set the number of virtual functions of $0", device.Address)}>
-                    Set the number…
-                </Button>
-            ) }}>
-                <CardTitle component="h2">
-                    <a href={href("device", device.Address)}>{deviceName(device)}</a>{" "}
-                    <Label isCompact>{cockpit.format("$0 of at most $1", addresses.length, device.VirtualFunctionsMax)}</Label>
-                </CardTitle>
-            </CardHeader>
+            <CardTitle component="h2">
+                <a href={href("device", device.Address)}>{deviceName(device)}</a>{" "}
+                <Label isCompact>{cockpit.format("$0 of at most $1", addresses.length, device.VirtualFunctionsMax)}</Label>
+            </CardTitle>
             <CardBody>
                 <Stack hasGutter>
                     <StackItem>
@@ -72,6 +65,12 @@ function PhysicalFunction({ device, devices, job, admin, onSet }) {
                             {cockpit.format("Show all $0 virtual functions", addresses.length)}
                         </Button>
                     </StackItem>}
+                    <StackItem>
+                        <Button variant="secondary" data-set={device.Address} isDisabled={Boolean(job)} onClick={onSet} {...needsAccess(admin)}
+                            aria-label={cockpit.format("Set the number of virtual functions of $0", device.Address)}>
+                            Set the number…
+                        </Button>
+                    </StackItem>
                 </Stack>
             </CardBody>
         </Card>

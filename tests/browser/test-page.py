@@ -14,6 +14,7 @@ import sys
 import time
 
 import actions  # noqa: F401
+import lease_views  # noqa: F401
 import people  # noqa: F401
 import rule_views  # noqa: F401
 import vf_views  # noqa: F401
