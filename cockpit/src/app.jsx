@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The whole page: navigation, state of the connection, and the view of the address.
+import { useEffect } from "react";
 import {
     Alert, AlertActionLink, Bullseye, Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Nav, NavItem, NavList, Page,
     PageSection, Spinner,
@@ -40,6 +41,8 @@ function Navigation({ view, jobs }) {
         ["leases", "Leases"],
         ["jobs", jobs > 0 ? `Jobs (${jobs})` : "Jobs"],
     ];
+    // On a small screen, only some views fit.
+    useEffect(() => document.querySelector("nav .pf-m-current")?.scrollIntoView({ block: "nearest", inline: "center" }), [view]);
     return (
         <Nav variant="horizontal-subnav" aria-label="Views">
             <NavList>

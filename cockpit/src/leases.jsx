@@ -7,7 +7,7 @@ import {
 } from "@patternfly/react-core";
 
 import { AccessNote, needsAccess } from "./access.jsx";
-import { ReleaseDialog } from "./release-dialog.jsx";
+import { Holders, ReleaseDialog } from "./release-dialog.jsx";
 import { href, useAnswer } from "./use-vfiod.js";
 import { deviceName } from "./words.js";
 
@@ -73,14 +73,15 @@ function LeaseCard({ lease, devices, users, admin, onRelease }) {
                     {lease.Holder && <StackItem>
                         <Alert isInline variant="warning" component="h3" title={cockpit.format("The lease waits for $0.", lease.Holder)} />
                     </StackItem>}
+                    {lease.State === "lingering" && lease.GroupNumber >= 0 && <StackItem><Holders lease={lease} /></StackItem>}
                     <StackItem>
-                        <DescriptionList isHorizontal isCompact>
+                        <DescriptionList isHorizontal isCompact columnModifier={{ lg: "2Col" }}>
                             <Fact term="User">{userName(users, lease.Uid)}</Fact>
-                            <Fact term="Process">{lease.Pid > 0 && cockpit.format("Until process $0 ends", lease.Pid)}</Fact>
+                            <Fact term="Process">{lease.Pid > 0 && lease.State !== "lingering" && cockpit.format("Until process $0 ends", lease.Pid)}</Fact>
                             <Fact term="Since">{new Date(lease.Since / 1000).toLocaleString()}</Fact>
                             <Fact term="Group">{lease.GroupNumber >= 0 && String(lease.GroupNumber)}</Fact>
                             <Fact term="Devices">{lease.DeviceAddresses.length > 0 && <Devices addresses={lease.DeviceAddresses} devices={devices} />}</Fact>
-                            <Fact term={lease.Descriptors ? "Opened for the user" : "The user may open"}>{lease.Nodes.join(", ")}</Fact>
+                            <Fact term={lease.Descriptors ? "Opened" : "Nodes"}>{lease.Nodes.join(", ")}</Fact>
                         </DescriptionList>
                     </StackItem>
                 </Stack>

@@ -17,7 +17,7 @@ function holderText({ pid, command, unit }) {
     return unit ? `${name}, ${unit}` : name;
 }
 
-function Holders({ lease }) {
+export function Holders({ lease }) {
     const { answer, error } = useAnswer(() => listHolders(`group:${lease.GroupNumber}`), [lease.GroupNumber, lease.State, lease.Holder]);
     if (error)
         return <Failure title="It is not known who has the devices open" error={error} />;

@@ -99,6 +99,7 @@ def leases_lingering(tap, here):
             page.click("#release-submit")
             page.until(shown(number, "lingering"))
             page.until_text("The lease waits for", f"[data-lease='{number}']")
+            page.until_text("python3", f"[data-lease='{number}']")
             here.picture(page, f"lingering-{WIDE}")
             tap.check("a process that has the device open keeps the lease", here.state(NIC)[1] == "vfio-pci")
         page.until(f"!{shown(number)}")

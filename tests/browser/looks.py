@@ -6,6 +6,8 @@ from place import NARROW, WIDE
 FITS = "[document.documentElement, ...document.querySelectorAll('.pf-v6-c-page__main, .pf-v6-c-modal-box, .pf-v6-c-modal-box__body')]" \
        ".filter(e => e.scrollWidth > e.clientWidth).map(e => `${e.tagName} ${e.className}: ${e.scrollWidth} > ${e.clientWidth}`)"
 
+IN_SIGHT = "(box => box.left >= 0 && box.right <= innerWidth)(document.querySelector('nav .pf-m-current').getBoundingClientRect())"
+
 
 def look(tap, here, name, path, prepare):
     """Open a view in both widths and in the dark. `prepare` is called with the page, and waits until all is there."""
@@ -15,6 +17,7 @@ def look(tap, here, name, path, prepare):
         prepare(page)
         here.picture(page, f"{name}-{label}")
         tap.equal(f"{name}, {label}: nothing is wider than the screen", page.evaluate(FITS), [])
+        tap.check(f"{name}, {label}: the name of the view can be seen", page.evaluate(IN_SIGHT))
         tap.equal(f"{name}, {label}: the page is dark only if it shall be",
                   page.evaluate("document.documentElement.classList.contains('pf-v6-theme-dark')"), label == "dark")
         tap.equal(f"{name}, {label}: axe-core finds nothing serious", here.serious(page), [])
