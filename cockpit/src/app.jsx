@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The whole page: navigation, state of the connection, and the view of the address.
+import { useEffect } from "react";
 import {
     Alert, AlertActionLink, Bullseye, Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Nav, NavItem, NavList, Page,
     PageSection, Spinner,
@@ -8,10 +9,13 @@ import {
 import { DevicePage } from "./device-page.jsx";
 import { Devices } from "./devices.jsx";
 import { Jobs } from "./job.jsx";
+import { Leases } from "./leases.jsx";
 import { Overview } from "./overview.jsx";
+import { Rules } from "./rules.jsx";
 import { Trials } from "./trials.jsx";
 import { href, usePath, useVfiod } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
+import { VirtualFunctions } from "./virtual-functions.jsx";
 
 // Cockpit has the sidebar.
 const NO_SIDEBAR = { "--pf-v6-c-page__sidebar--Width--base": "0px" };
@@ -20,13 +24,25 @@ function View({ path: [view, argument], state }) {
     switch (view) {
     case "overview": return <Overview state={state} />;
     case "jobs": return <Jobs state={state} />;
+    case "rules": return <Rules state={state} />;
+    case "virtual-functions": return <VirtualFunctions state={state} />;
+    case "leases": return <Leases state={state} />;
     case "device": return <DevicePage key={argument} address={argument} state={state} />;
     default: return <Devices state={state} />;
     }
 }
 
 function Navigation({ view, jobs }) {
-    const items = [["", "Devices"], ["overview", "Overview"], ["jobs", jobs > 0 ? `Jobs (${jobs})` : "Jobs"]];
+    const items = [
+        ["", "Devices"],
+        ["overview", "Overview"],
+        ["rules", "Rules"],
+        ["virtual-functions", "Virtual functions"],
+        ["leases", "Leases"],
+        ["jobs", jobs > 0 ? `Jobs (${jobs})` : "Jobs"],
+    ];
+    // On a small screen, only some views fit.
+    useEffect(() => document.querySelector("nav .pf-m-current")?.scrollIntoView({ block: "nearest", inline: "center" }), [view]);
     return (
         <Nav variant="horizontal-subnav" aria-label="Views">
             <NavList>

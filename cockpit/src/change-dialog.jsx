@@ -52,7 +52,7 @@ function Companions({ devices, chosen, choose }) {
 }
 
 // What refuses can be overridden, but only after a second, deliberate step.
-function Overrides({ items, isOpen, setOpen, isChosen, choose }) {
+export function Overrides({ items, isOpen, setOpen, isChosen, choose }) {
     return (
         <ExpandableSection toggleText="Override what refuses" isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="overrides">
             {isOpen && <Stack hasGutter>

@@ -113,7 +113,7 @@ function Plan({ device, verb }) {
     );
 }
 
-async function listHolders(selector) {
+export async function listHolders(selector) {
     const [rows] = await vfiod.call("ListHolders", "sa{sv}", selector, {});
     return rows.map(([pid, command, unit, path, address, dictionary]) => ({ pid, command, unit, path, address, ...details(dictionary) }));
 }

@@ -2,12 +2,17 @@
 // An error as a sentence with its cure.
 import { Alert, ClipboardCopy, Content } from "@patternfly/react-core";
 
+import { AccessCure } from "./access.jsx";
+import { useVfiod } from "./use-vfiod.js";
+
 export function Failure({ title, error }) {
     const cure = error.details && error.details.Cure;
+    const { admin } = useVfiod();
     return (
         <Alert variant="danger" isInline title={title} component="h3" data-error={shortName(error.name)}>
             <Content component="p">{error.message || error.problem || String(error)}</Content>
             {cure && <Cure text={cure} />}
+            <AccessCure error={error} admin={admin} />
         </Alert>
     );
 }

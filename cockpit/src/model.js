@@ -65,6 +65,8 @@ export class Model {
             devices: this.all("Device").sort((a, b) => compareAddresses(a.Address, b.Address)),
             groups: new Map(this.all("Group").map(group => [group.Number, group])),
             jobs: this.all("Job").sort((a, b) => b.Number - a.Number),
+            rules: this.all("Rule"),
+            leases: this.all("Lease").sort((a, b) => b.Number - a.Number),
         };
     }
 }

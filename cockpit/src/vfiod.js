@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The connection to vfiod over Cockpit. Nothing polls: the state comes once, and then by signals.
+import { CallChannel } from "./call-channel.js";
 import { MANAGER, Model } from "./model.js";
 
 const cockpit = window.cockpit;
@@ -15,7 +16,7 @@ const PROBLEMS = {
     "terminated": "Cockpit has lost its connection to the host.",
 };
 
-const EMPTY = { manager: {}, devices: [], groups: new Map(), jobs: [] };
+const EMPTY = { manager: {}, devices: [], groups: new Map(), jobs: [], rules: [], leases: [] };
 
 // A value of an option, with its D-Bus type.
 export function variant(type, value) {
@@ -27,23 +28,32 @@ export function details(dictionary) {
     return Object.fromEntries(Object.entries(dictionary || {}).map(([name, value]) => [name, value.v]));
 }
 
+// A row of the devices that a rule matches, as an object.
+export function matchOf([address, status, message, dictionary]) {
+    return { address, status, message, ...details(dictionary) };
+}
+
 class Connection {
     constructor() {
         this.model = new Model();
         this.listeners = new Set();
         // phase: "connecting", "ready", "lost" (vfiod has ended; what is shown is old) or "failed"
-        this.state = { phase: "connecting", problem: null, endedJobs: [], ...EMPTY };
+        // ruleFiles: the rows of ListRules, in the order of precedence. admin: whether there is administrative access; null if not known.
+        this.state = { phase: "connecting", problem: null, endedJobs: [], ruleFiles: [], admin: null, ...EMPTY };
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
+        this.calls = new CallChannel(NAME, { bus: "system", superuser: "try" });
         this.watchName();
         this.connect();
         // With or without administrative access, other answers are possible.
         this.permission = cockpit.permission({ admin: true });
         let allowed = this.permission.allowed;
+        this.publish({ admin: allowed });
         this.permission.addEventListener("changed", () => {
             const before = allowed;
             allowed = this.permission.allowed;
+            this.publish({ admin: allowed });
             // At first it is not known.
             if (typeof before === "boolean" && before !== allowed)
                 this.connect();
@@ -91,6 +101,7 @@ class Connection {
             this.owner = undefined;
             this.generation++;
             old.close();
+            this.calls.close();
         }
         const client = this.client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
         client.addEventListener("close", (_event, options) => {
@@ -116,6 +127,7 @@ class Connection {
             this.publishSoon();
         });
         on({ path: MANAGER, interface: INTERFACE, member: "JobRemoved" }, () => this.readEndedJobs());
+        on({ path: MANAGER, interface: INTERFACE, member: "RulesChanged" }, () => this.readRuleFiles());
         this.load();
     }
 
@@ -148,6 +160,7 @@ class Connection {
             this.model.load({ ...managed, [MANAGER]: { [INTERFACE]: manager } });
             this.publish({ phase: "ready", problem: null, ...this.model.snapshot() });
             this.readEndedJobs();
+            this.readRuleFiles();
         }, error => generation === this.generation && this.lose(error.message || error.problem));
     }
 
@@ -176,9 +189,14 @@ class Connection {
 
     // Detaches, reattaches and the like: waits until the job has ended. Only the answer of this call has the reason of a failure,
     // because everybody can read the signals.
-    async change(method, selector, options) {
+    change(method, selector, options) {
+        return this.command(MANAGER, "Manager", method, "sa{sv}", selector, options);
+    }
+
+    // Calls a method that changes something. Its last argument are options, and its errors have details.
+    async command(path, name, method, type, ...args) {
         try {
-            return await this.call(method, "sa{sv}", selector, options);
+            return await this.callDetailed(true, path, name, method, type, args);
         } catch (error) {
             if (error.name === "org.freedesktop.DBus.Error.NoReply" || error.problem)
                 throw new Error("vfiod has ended. The job continues: look at the state of the device.");
@@ -186,8 +204,33 @@ class Connection {
         }
     }
 
+    // The same for the option "dry-run": nobody is asked for a password.
+    check(path, name, method, type, ...args) {
+        const options = { ...args.pop(), "dry-run": variant("b", true) };
+        return this.callDetailed(false, path, name, method, type, [...args, options]);
+    }
+
+    callDetailed(interactive, path, name, method, type, args) {
+        if (!this.client)
+            return Promise.reject(new Error("There is no connection to vfiod."));
+        const options = { ...args.pop(), "error-details": variant("b", true) };
+        return this.calls.call(path, `org.vfiod1.${name}`, method, type, [...args, options], interactive);
+    }
+
+    release(path, options) {
+        return this.client.call(path, "org.vfiod1.Lease", "Release", [options], { type: "a{sv}", flags: "i" });
+    }
+
     cancel(path) {
         return this.client.call(path, "org.vfiod1.Job", "Cancel", [{}], { type: "a{sv}", flags: "i" });
+    }
+
+    readRuleFiles() {
+        const generation = this.generation;
+        this.call("ListRules", "").then(([rows]) => generation === this.generation && this.publish({
+            ruleFiles: rows.map(([name, file, state, matches, dictionary]) =>
+                ({ name, file, state, matches: matches.map(matchOf), ...details(dictionary) })),
+        }), error => generation === this.generation && console.warn("Cannot list rules:", error.message));
     }
 
     readEndedJobs() {

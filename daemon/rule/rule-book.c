@@ -208,6 +208,13 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t length) {
         return hash;
 }
 
+/* Programs in JavaScript, such as the page for Cockpit, have no integers above 2^53 - 1. */
+static uint64_t fold(uint64_t hash) {
+        uint64_t folded = (hash ^ hash >> 53) & UINT64_C(0x1fffffffffffff);
+
+        return folded ?: 1;
+}
+
 /* Makes a version that is the same for a worker, which can read more files than the daemon: so of a file that not everybody may read,
  * it does not depend on the content. text: NULL if it was not read. */
 static uint64_t make_version(int folder_fd, const char *entry, const RuleFile *file, const char *text, size_t length) {
@@ -215,7 +222,7 @@ static uint64_t make_version(int folder_fd, const char *entry, const RuleFile *f
         struct stat status;
 
         if (file->state == RULE_FILE_MASKED || fstatat(folder_fd, entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
-                return hash | 1;
+                return fold(hash);
         if (text && (status.st_mode & S_IROTH))
                 hash = mix(hash, text, length);
         else {
@@ -224,7 +231,7 @@ static uint64_t make_version(int folder_fd, const char *entry, const RuleFile *f
                 hash = mix(hash, &status.st_mtim.tv_sec, sizeof(status.st_mtim.tv_sec));
                 hash = mix(hash, &status.st_mtim.tv_nsec, sizeof(status.st_mtim.tv_nsec));
         }
-        return hash ?: 1;
+        return fold(hash);
 }
 
 /* Reads a file and parses its rule. Only a regular file that root alone can write is a rule; an empty file or a link to

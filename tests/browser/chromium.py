@@ -205,7 +205,7 @@ class Page:
 
     def key(self, name, text=""):
         """Press a key, such as "Tab" or "Enter"."""
-        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowUp": 38, "ArrowDown": 40}
         common = {"key": name, "code": "Space" if name == " " else name, "windowsVirtualKeyCode": codes.get(name, 0)}
         text = text or {"Enter": "\r", " ": " "}.get(name, "")
         self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
@@ -226,6 +226,12 @@ class Page:
         """Choose an option of a <select> as a user does: with an event that React hears."""
         self.evaluate(f"(e => {{ Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(e, {json.dumps(value)});"
                       f" e.dispatchEvent(new Event('change', {{bubbles: true}})); }})(document.querySelector({json.dumps(selector)}))")
+
+    def rest(self):
+        """Wait until nothing fades any more. What turns without an end does not count."""
+        self.send("Page.bringToFront")
+        self.evaluate("Promise.allSettled(document.getAnimations().filter(one => one.effect.getTiming().iterations !== Infinity)"
+                      ".map(one => one.finished)).then(() => true)")
 
     def screenshot(self, path):
         self.send("Page.bringToFront")

@@ -49,12 +49,17 @@ class Place:
         return complaints
 
     def picture(self, page, name):
+        page.rest()
         page.screenshot(self.pictures / f"{name}.png")
 
     def state(self, address):
         """The state and driver of a device, as vfiod tells another client."""
         rows = ask_bus("call", "ListDevices")[0]
         return next(((row[3], row[4]) for row in rows if row[0] == address), None)
+
+    def group(self, address):
+        """The number of the group of a device, or -1."""
+        return next((row[2] for row in ask_bus("call", "ListDevices")[0] if row[0] == address), -1)
 
     def restore(self):
         """Give all devices back to the host, after a test has failed."""

@@ -14,7 +14,10 @@ import sys
 import time
 
 import actions  # noqa: F401
+import lease_views  # noqa: F401
 import people  # noqa: F401
+import rule_views  # noqa: F401
+import vf_views  # noqa: F401
 import views  # noqa: F401
 from chromium import BrowserError
 from place import card, place, story

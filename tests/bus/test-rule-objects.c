@@ -264,7 +264,11 @@ static void test_many(void) {
 
 static guint64 get_version(Fixture *fixture, const char *path) {
         g_autofree char *text = fixture_get(fixture, path, RULE_INTERFACE, "VersionId");
-        return g_ascii_strtoull(text, NULL, 10);
+        guint64 version = g_ascii_strtoull(text, NULL, 10);
+
+        /* JavaScript has no integers above this. */
+        g_assert_cmpuint(version, <, G_GUINT64_CONSTANT(1) << 53);
+        return version;
 }
 
 static void refuse_versions(Fixture *fixture, guint64 a, guint64 new) {
