@@ -7,6 +7,7 @@ import {
 
 import { DevicePage } from "./device-page.jsx";
 import { Devices } from "./devices.jsx";
+import { _, format } from "./i18n.js";
 import { Jobs } from "./job.jsx";
 import { Overview } from "./overview.jsx";
 import { Trials } from "./trials.jsx";
@@ -26,9 +27,9 @@ function View({ path: [view, argument], state }) {
 }
 
 function Navigation({ view, jobs }) {
-    const items = [["", "Devices"], ["overview", "Overview"], ["jobs", jobs > 0 ? `Jobs (${jobs})` : "Jobs"]];
+    const items = [["", _("Devices")], ["overview", _("Overview")], ["jobs", jobs > 0 ? format(_("Jobs ($0)"), jobs) : _("Jobs")]];
     return (
-        <Nav variant="horizontal-subnav" aria-label="Views">
+        <Nav variant="horizontal-subnav" aria-label={_("Views")}>
             <NavList>
                 {items.map(([name, label]) => (
                     <NavItem key={name} itemId={name} to={name ? href(name) : href()} isActive={name === (view || "")}>{label}</NavItem>
@@ -40,11 +41,11 @@ function Navigation({ view, jobs }) {
 
 function NoConnection({ problem }) {
     return (
-        <EmptyState status="danger" titleText="There is no connection to vfiod" headingLevel="h1">
+        <EmptyState status="danger" titleText={_("There is no connection to vfiod")} headingLevel="h1">
             <EmptyStateBody>{problem}</EmptyStateBody>
-            <EmptyStateBody>The command “systemctl status vfiod” tells more.</EmptyStateBody>
+            <EmptyStateBody>{_("The command “systemctl status vfiod” tells more.")}</EmptyStateBody>
             <EmptyStateFooter>
-                <EmptyStateActions><Button onClick={() => vfiod.retry()}>Connect again</Button></EmptyStateActions>
+                <EmptyStateActions><Button onClick={() => vfiod.retry()}>{_("Connect again")}</Button></EmptyStateActions>
             </EmptyStateFooter>
         </EmptyState>
     );
@@ -56,12 +57,12 @@ export function App() {
     if (state.phase === "failed")
         return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><NoConnection problem={state.problem} /></PageSection></Page>;
     if (state.phase === "connecting" && state.devices.length === 0)
-        return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><Bullseye><Spinner aria-label="Asking vfiod for the devices" /></Bullseye></PageSection></Page>;
+        return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><Bullseye><Spinner aria-label={_("Asking vfiod for the devices")} /></Bullseye></PageSection></Page>;
     return (
         <Page className="pf-m-no-sidebar" style={NO_SIDEBAR} isContentFilled horizontalSubnav={<Navigation view={path[0]} jobs={state.jobs.length} />} data-phase={state.phase}>
             {state.phase === "lost" && <PageSection>
-                <Alert isInline variant="warning" component="h2" id="lost" title="vfiod does not answer. What you see may be old."
-                    actionLinks={<AlertActionLink onClick={() => vfiod.retry()}>Connect again</AlertActionLink>}>
+                <Alert isInline variant="warning" component="h2" id="lost" title={_("vfiod does not answer. What you see may be old.")}
+                    actionLinks={<AlertActionLink onClick={() => vfiod.retry()}>{_("Connect again")}</AlertActionLink>}>
                     {state.problem}
                 </Alert>
             </PageSection>}

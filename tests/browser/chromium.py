@@ -125,14 +125,16 @@ class Chromium:
         line, self.buffer = self.buffer.split(b"\0", 1)
         return json.loads(line)
 
-    def open(self, url, width, height, **media):
-        """Open a page in a window of this size."""
+    def open(self, url, width, height, language="en", **media):
+        """Open a page in a window of this size, for a user of this language."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, session, target)
         for domain in ("Page", "Runtime", "Log"):
             page.send(f"{domain}.enable")
         page.resize(width, height)
+        page.send("Network.enable")
+        page.send("Network.setExtraHTTPHeaders", headers={"Accept-Language": language})
         # Nothing moves while it is clicked.
         media = {"prefers_reduced_motion": "reduce", **media}
         page.send("Emulation.setEmulatedMedia", features=[{"name": name.replace("_", "-"), "value": value} for name, value in media.items()])

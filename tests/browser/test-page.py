@@ -14,6 +14,7 @@ import sys
 import time
 
 import actions  # noqa: F401
+import languages  # noqa: F401
 import people  # noqa: F401
 import views  # noqa: F401
 from chromium import BrowserError
