@@ -10,6 +10,7 @@ import { Devices } from "./devices.jsx";
 import { _, format } from "./i18n.js";
 import { Jobs } from "./job.jsx";
 import { Overview } from "./overview.jsx";
+import { Topology } from "./topology.jsx";
 import { Trials } from "./trials.jsx";
 import { href, usePath, useVfiod } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
@@ -21,13 +22,14 @@ function View({ path: [view, argument], state }) {
     switch (view) {
     case "overview": return <Overview state={state} />;
     case "jobs": return <Jobs state={state} />;
+    case "topology": return <Topology state={state} />;
     case "device": return <DevicePage key={argument} address={argument} state={state} />;
     default: return <Devices state={state} />;
     }
 }
 
 function Navigation({ view, jobs }) {
-    const items = [["", _("Devices")], ["overview", _("Overview")], ["jobs", jobs > 0 ? format(_("Jobs ($0)"), jobs) : _("Jobs")]];
+    const items = [["", _("Devices")], ["topology", _("Topology")], ["overview", _("Overview")], ["jobs", jobs > 0 ? format(_("Jobs ($0)"), jobs) : _("Jobs")]];
     return (
         <Nav variant="horizontal-subnav" aria-label={_("Views")}>
             <NavList>

@@ -205,10 +205,11 @@ class Page:
                    f" e.setAttribute('data-test', ''), true))")
         self.click("[data-test]")
 
-    def key(self, name, text=""):
-        """Press a key, such as "Tab" or "Enter"."""
-        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
-        common = {"key": name, "code": "Space" if name == " " else name, "windowsVirtualKeyCode": codes.get(name, 0)}
+    def key(self, name, text="", modifiers=0):
+        """Press a key, such as "Tab" or "Enter". The modifier 8 is the shift key."""
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
+                 "ArrowDown": 40}
+        common = {"modifiers": modifiers, "key": name, "code": "Space" if name == " " else name, "windowsVirtualKeyCode": codes.get(name, 0)}
         text = text or {"Enter": "\r", " ": " "}.get(name, "")
         self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
         self.send("Input.dispatchKeyEvent", type="keyUp", **common)
