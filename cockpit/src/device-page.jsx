@@ -11,8 +11,10 @@ import { ChangeDialog } from "./change-dialog.jsx";
 import { AvailabilityLabel } from "./device-card.jsx";
 import { Failure } from "./failure.jsx";
 import { Fragment } from "./fragment.jsx";
+import { History } from "./history.jsx";
 import { _, format, ngettext } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
+import { Diagnosis } from "./overview.jsx";
 import { PlanView, makePlan } from "./plan.jsx";
 import { Said } from "./said.jsx";
 import { href, useAnswer } from "./use-vfiod.js";
@@ -208,6 +210,8 @@ export function DevicePage({ address, state }) {
                     {device.Endpoint && !busy && <GridItem><Plan device={device} verb={planned} /></GridItem>}
                     {device.Endpoint && <GridItem><Fragment device={device} /></GridItem>}
                     {device.Endpoint && <GridItem><Holders device={device} /></GridItem>}
+                    {device.Endpoint && <GridItem><Diagnosis selector={address} keys={[device.Availability]} /></GridItem>}
+                    <GridItem lg={12}><History address={address} /></GridItem>
                 </Grid>
             </PageSection>
             {verb && <ChangeDialog verb={verb} device={device} state={state} onClose={text => { setVerb(null); setNews(text || null) }} />}

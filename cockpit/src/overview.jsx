@@ -43,13 +43,13 @@ export function Diagnosis({ selector, keys }) {
         .sort((a, b) => a.level.localeCompare(b.level));
     const fine = (answer || []).filter(check => !wrong.includes(check));
     return (
-        <Card component="section" id="diagnosis">
+        <Card component="section" id="diagnosis" isFullHeight>
             <CardTitle component="h2">{_("Diagnosis")}</CardTitle>
             <CardBody>
                 <Stack hasGutter>
                     {loading && !answer && <Bullseye><Spinner aria-label={_("The diagnosis runs")} /></Bullseye>}
                     {error && <StackItem><Failure title={_("The diagnosis failed")} error={error} /></StackItem>}
-                    {answer && wrong.length === 0 && <StackItem><Alert isInline variant="success" component="h3" title={_("Nothing keeps virtual machines from using devices.")} /></StackItem>}
+                    {answer && wrong.length === 0 && <StackItem><Alert isInline variant="success" component="h3" title={selector ? _("Nothing keeps virtual machines from using the device.") : _("Nothing keeps virtual machines from using devices.")} /></StackItem>}
                     {wrong.map((check, i) => <StackItem key={i}><Check check={check} /></StackItem>)}
                     {fine.length > 0 && <StackItem>
                         <ExpandableSection toggleText={format(ngettext("$0 check without a problem", "$0 checks without a problem", fine.length), fine.length)}>

@@ -5,6 +5,8 @@ import pathlib
 import re
 import sys
 
+from cockpit import USER_PORT
+from journal import Journal
 from place import WIDE, ask_bus
 from suite import NIC, NVME, PORT_1, enabled, submit, test
 
@@ -70,13 +72,26 @@ def chinese(tap, here):
     page = here.open("overview", language="zh-CN")
     page.until("document.querySelector('#diagnosis .pf-v6-c-alert')")
     check(page, "overview", True)
+    page = here.open("topology", language="zh-CN")
+    page.until("document.querySelectorAll('[data-reason]').length === 3")
+    check(page, "topology", True)
     page = here.open("jobs", language="zh-CN")
     page.until("document.querySelector('[data-ended]')")
     check(page, "jobs")
+    with Journal() as journal:
+        journal.write("01", MESSAGE="0000:05:00.0: e1000e to vfio-pci", VFIOD_DEVICE=NIC, VFIOD_CALLER_UID="0", VFIOD_CALLER_PID="1",
+                      VFIOD_CALLER_COMMAND="vfioctl")
+        page = here.open("device", NIC, language="zh-CN")
+        page.until("document.querySelector('#history [data-entry]')")
+        check(page, "history")
+        page = here.open("device", NIC, port=USER_PORT, language="zh-CN")
+        page.until("document.querySelector('#journal-refused')")
+        check(page, "without rights")
     here.sim.kernel("use nvme0n1")
     page = here.open("device", NVME, language="zh-CN")
     page.until("document.querySelector('#plan [data-step]')")
     page.until("document.querySelector('#holders').innerText.includes('无。')")
+    page.until("document.querySelector('#diagnosis .pf-v6-c-alert')")
     check(page, "device", True)
     page.click("#detach")
     page.until("document.querySelector('#change-dialog [data-finding=storage]')")

@@ -15,6 +15,7 @@ import time
 
 import actions  # noqa: F401
 import languages  # noqa: F401
+import past  # noqa: F401
 import people  # noqa: F401
 import picture
 import views  # noqa: F401
