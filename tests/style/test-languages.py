@@ -207,7 +207,7 @@ def main():
         ):
             copy = pathlib.Path(folder, name)
             copy.mkdir()
-            for part in ("client", "daemon", "po"):
+            for part in ("client", "cockpit", "daemon", "po"):
                 copy.joinpath(part).symlink_to(ROOT / part) if part != "po" else copy.joinpath(part).mkdir()
             for path in (ROOT / "po").iterdir():
                 if path.is_file():
