@@ -64,7 +64,7 @@ function guardsOf(plan, choice) {
             names.add(name);
     }
     return [...names].map(name => ({
-        id: name, guard: name, label: format(_("Override the guard “$0” ($1)"), name, findingName(name).toLowerCase()),
+        id: name, guard: name, label: format(_("Override the guard “$0”: $1"), name, findingName(name)),
     }));
 }
 
