@@ -2,16 +2,18 @@
 // What a user without administrative access must know before a button fails.
 import { Alert, Content } from "@patternfly/react-core";
 
+import { _ } from "./i18n.js";
+
 const ID = "limited-access";
 const DENIALS = ["org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"];
 
-// Says which button needs administrative access. Buttons have the attributes of needsAccess().
+// Says that changes need administrative access. Buttons refer to it with the attributes of needsAccess().
 export function AccessNote({ admin }) {
     if (admin !== false)
         return null;
     return (
-        <Alert isInline variant="info" component="h2" title="You have limited access">
-            <Content component="p" id={ID}>Changes need administrative access. Turn it on at the top of Cockpit.</Content>
+        <Alert isInline variant="info" component="h2" title={_("You have limited access")}>
+            <Content component="p" id={ID}>{_("Changes need administrative access. Turn it on at the top of Cockpit.")}</Content>
         </Alert>
     );
 }
@@ -25,5 +27,5 @@ export function needsAccess(admin) {
 export function AccessCure({ error, admin }) {
     if (admin !== false || !DENIALS.includes(error.name))
         return null;
-    return <Content component="p">Turn on administrative access at the top of Cockpit, and try it again.</Content>;
+    return <Content component="p">{_("Turn on administrative access at the top of Cockpit, and try it again.")}</Content>;
 }

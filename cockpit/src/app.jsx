@@ -46,7 +46,9 @@ function Navigation({ view, jobs }) {
         ["jobs", jobs > 0 ? format(_("Jobs ($0)"), jobs) : _("Jobs")],
     ];
     // On a small screen, only some views fit.
-    useEffect(() => document.querySelector("nav .pf-m-current")?.scrollIntoView({ block: "nearest", inline: "center" }), [view]);
+    useEffect(() => {
+        document.querySelector("nav .pf-m-current")?.scrollIntoView({ block: "nearest", inline: "center" });
+    }, [view]);
     return (
         <Nav variant="horizontal-subnav" aria-label={_("Views")}>
             <NavList>

@@ -7,6 +7,7 @@ import {
 } from "@patternfly/react-core";
 
 import { AccessNote, needsAccess } from "./access.jsx";
+import { _, format } from "./i18n.js";
 import { Holders, ReleaseDialog } from "./release-dialog.jsx";
 import { href, useAnswer } from "./use-vfiod.js";
 import { deviceName } from "./words.js";
@@ -14,11 +15,11 @@ import { deviceName } from "./words.js";
 const cockpit = window.cockpit;
 
 const STATES = {
-    "starting": ["Starting", "info", "The group is being detached, or the user gets access."],
-    "unclaimed": ["Not claimed yet", "info", "The user has not connected yet. A lease that nobody claims ends by itself."],
-    "active": ["Active", "success", "The user may use the devices."],
-    "ending": ["Ending", "info", "The access is taken away, and the devices go back to the host."],
-    "lingering": ["A process still uses it", "warning", "The lease has ended, but a process still has a device open."],
+    "starting": [_("Starting"), "info", _("The group is being detached, or the user gets access.")],
+    "unclaimed": [_("Not claimed yet"), "info", _("The user has not connected yet. A lease that nobody claims ends by itself.")],
+    "active": [_("Active"), "success", _("The user may use the devices.")],
+    "ending": [_("Ending"), "info", _("The access is taken away, and the devices go back to the host.")],
+    "lingering": [_("A process still uses it"), "warning", _("The lease has ended, but a process still has a device open.")],
 };
 
 // The names of users, by their number: of the users that the host itself has.
@@ -30,7 +31,7 @@ async function readUsers() {
 
 export function userName(users, uid) {
     const name = users && users.get(uid);
-    return name ? cockpit.format("$0 (user $1)", name, uid) : cockpit.format("User $0", uid);
+    return name ? format(_("$0 (user $1)"), name, uid) : format(_("User $0"), uid);
 }
 
 function Fact({ term, children }) {
@@ -56,32 +57,32 @@ function Devices({ addresses, devices }) {
 function LeaseCard({ lease, devices, users, admin, onRelease }) {
     const [label, color, sentence] = STATES[lease.State] || [lease.State, undefined, ""];
     return (
-        <Card component="section" aria-label={cockpit.format("Lease $0", lease.Number)} data-lease={lease.Number} data-state={lease.State}>
+        <Card component="section" aria-label={format(_("Lease $0"), lease.Number)} data-lease={lease.Number} data-state={lease.State}>
             <CardHeader actions={{ hasNoOffset: true, actions: (
                 <Button variant="secondary" isDanger data-release={lease.Number} isDisabled={lease.State === "starting"} onClick={onRelease}
-                    aria-label={cockpit.format("Release lease $0", lease.Number)} {...needsAccess(admin)}>
-                    Release…
+                    aria-label={format(_("Release lease $0"), lease.Number)} {...needsAccess(admin)}>
+                    {_("Release…")}
                 </Button>
             ) }}>
                 <CardTitle component="h2">
-                    {cockpit.format("Lease $0", lease.Number)} <Label isCompact variant="outline" status={color}>{label}</Label>
+                    {format(_("Lease $0"), lease.Number)} <Label isCompact variant="outline" status={color}>{label}</Label>
                 </CardTitle>
             </CardHeader>
             <CardBody>
                 <Stack hasGutter>
                     {sentence && <StackItem><Content component="p">{sentence}</Content></StackItem>}
                     {lease.Holder && <StackItem>
-                        <Alert isInline variant="warning" component="h3" title={cockpit.format("The lease waits for $0.", lease.Holder)} />
+                        <Alert isInline variant="warning" component="h3" title={format(_("The lease waits for $0."), lease.Holder)} />
                     </StackItem>}
                     {lease.State === "lingering" && lease.GroupNumber >= 0 && <StackItem><Holders lease={lease} /></StackItem>}
                     <StackItem>
                         <DescriptionList isHorizontal isCompact columnModifier={{ lg: "2Col" }}>
-                            <Fact term="User">{userName(users, lease.Uid)}</Fact>
-                            <Fact term="Process">{lease.Pid > 0 && lease.State !== "lingering" && cockpit.format("Until process $0 ends", lease.Pid)}</Fact>
-                            <Fact term="Since">{new Date(lease.Since / 1000).toLocaleString()}</Fact>
-                            <Fact term="Group">{lease.GroupNumber >= 0 && String(lease.GroupNumber)}</Fact>
-                            <Fact term="Devices">{lease.DeviceAddresses.length > 0 && <Devices addresses={lease.DeviceAddresses} devices={devices} />}</Fact>
-                            <Fact term={lease.Descriptors ? "Opened" : "Nodes"}>{lease.Nodes.join(", ")}</Fact>
+                            <Fact term={_("User")}>{userName(users, lease.Uid)}</Fact>
+                            <Fact term={_("Process")}>{lease.Pid > 0 && lease.State !== "lingering" && format(_("Until process $0 ends"), lease.Pid)}</Fact>
+                            <Fact term={_("Since")}>{new Date(lease.Since / 1000).toLocaleString()}</Fact>
+                            <Fact term={_("Group")}>{lease.GroupNumber >= 0 && String(lease.GroupNumber)}</Fact>
+                            <Fact term={_("Devices")}>{lease.DeviceAddresses.length > 0 && <Devices addresses={lease.DeviceAddresses} devices={devices} />}</Fact>
+                            <Fact term={lease.Descriptors ? _("Opened") : _("Nodes")}>{lease.Nodes.join(", ")}</Fact>
                         </DescriptionList>
                     </StackItem>
                 </Stack>
@@ -100,8 +101,8 @@ export function Leases({ state }) {
             <PageSection>
                 <Stack hasGutter>
                     <StackItem>
-                        <Title headingLevel="h1" size="2xl">Leases</Title>
-                        <Content component="p">With a lease, a user may use devices until a program of this user ends.</Content>
+                        <Title headingLevel="h1" size="2xl">{_("Leases")}</Title>
+                        <Content component="p">{_("With a lease, a user may use devices until a program of this user ends.")}</Content>
                     </StackItem>
                     {state.admin === false && <StackItem><AccessNote admin={state.admin} /></StackItem>}
                     {news && <StackItem>
@@ -112,8 +113,8 @@ export function Leases({ state }) {
             </PageSection>
             <PageSection id="leases">
                 {state.leases.length === 0
-                    ? <EmptyState titleText="There are no leases" headingLevel="h2" variant="sm">
-                        <EmptyStateBody>The command “vfioctl lease” starts one.</EmptyStateBody>
+                    ? <EmptyState titleText={_("There are no leases")} headingLevel="h2" variant="sm">
+                        <EmptyStateBody>{_("The command “vfioctl lease” starts one.")}</EmptyStateBody>
                     </EmptyState>
                     : <Stack hasGutter>
                         {state.leases.map(lease => (

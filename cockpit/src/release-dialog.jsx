@@ -7,27 +7,26 @@ import {
 
 import { listHolders } from "./device-page.jsx";
 import { Failure } from "./failure.jsx";
+import { _, format } from "./i18n.js";
 import { useAnswer } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
 
-const cockpit = window.cockpit;
-
 function holderText({ pid, command, unit }) {
-    const name = pid ? cockpit.format("$0 (process $1)", command, pid) : command;
+    const name = pid ? format(_("$0 (process $1)"), command, pid) : command;
     return unit ? `${name}, ${unit}` : name;
 }
 
 export function Holders({ lease }) {
     const { answer, error } = useAnswer(() => listHolders(`group:${lease.GroupNumber}`), [lease.GroupNumber, lease.State, lease.Holder]);
     if (error)
-        return <Failure title="It is not known who has the devices open" error={error} />;
+        return <Failure title={_("It is not known who has the devices open")} error={error} />;
     if (!answer)
-        return <Spinner size="lg" aria-label="vfiod searches for processes" />;
+        return <Spinner size="lg" aria-label={_("vfiod searches for processes")} />;
     if (answer.length === 0)
-        return <Content component="p">No process has the devices open.</Content>;
+        return <Content component="p">{_("No process has the devices open.")}</Content>;
     return (
         <>
-            <Content component="p">These processes have the devices open, and can use them until they close them:</Content>
+            <Content component="p">{_("These processes have the devices open, and can use them until they close them:")}</Content>
             <List>{answer.map((holder, i) => <ListItem key={i} data-holder={holder.pid}>{holderText(holder)}</ListItem>)}</List>
         </>
     );
@@ -36,15 +35,15 @@ export function Holders({ lease }) {
 function Force({ isForced, force }) {
     const [isOpen, setOpen] = useState(false);
     return (
-        <ExpandableSection toggleText="Release by force" isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="force">
+        <ExpandableSection toggleText={_("Release by force")} isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="force">
             {isOpen && <Stack hasGutter>
                 <StackItem>
-                    <Alert isInline variant="warning" component="h3" title="The device can be stuck for hours">
-                        <Content component="p">The kernel asks the process to give the device back, and waits until it does. Meanwhile nobody can use the device.</Content>
+                    <Alert isInline variant="warning" component="h3" title={_("The device can be stuck for hours")}>
+                        <Content component="p">{_("The kernel asks the process to give the device back, and waits until it does. Meanwhile nobody can use the device.")}</Content>
                     </Alert>
                 </StackItem>
                 <StackItem>
-                    <Checkbox id="force-check" label="Take the devices although a process has them open" isChecked={isForced}
+                    <Checkbox id="force-check" label={_("Take the devices although a process has them open")} isChecked={isForced}
                         onChange={(_event, on) => force(on)} />
                 </StackItem>
             </Stack>}
@@ -61,7 +60,7 @@ export function ReleaseDialog({ lease, user, onClose }) {
         setError(null);
         try {
             await vfiod.release(lease.path, isForced ? { force: variant("b", true) } : {});
-            onClose(cockpit.format("The end of lease $0 has begun", lease.Number));
+            onClose(format(_("The end of lease $0 has begun"), lease.Number));
         } catch (problem) {
             setError(problem);
             setBusy(false);
@@ -69,15 +68,15 @@ export function ReleaseDialog({ lease, user, onClose }) {
     };
     return (
         <Modal isOpen variant="small" onClose={() => onClose()} aria-labelledby="release-title" aria-describedby="release-body" id="release-dialog">
-            <ModalHeader title={cockpit.format("Release lease $0?", lease.Number)} labelId="release-title" titleIconVariant="warning"
-                description={cockpit.format("Of $0", user)} />
+            <ModalHeader title={format(_("Release lease $0?"), lease.Number)} labelId="release-title" titleIconVariant="warning"
+                description={format(_("Of $0"), user)} />
             <ModalBody id="release-body">
                 {lease.hasEnded
-                    ? <Alert isInline variant="info" component="h3" id="release-ended" title="This lease has ended." />
+                    ? <Alert isInline variant="info" component="h3" id="release-ended" title={_("This lease has ended.")} />
                     : <Stack hasGutter>
-                        {error && <StackItem><Failure title="The lease was not released" error={error} /></StackItem>}
+                        {error && <StackItem><Failure title={_("The lease was not released")} error={error} /></StackItem>}
                         <StackItem>
-                            <Content component="p">The user may not open the devices any more. When no process has them open, they go back to the host, if the lease had detached them.</Content>
+                            <Content component="p">{_("The user may not open the devices any more. When no process has them open, they go back to the host, if the lease had detached them.")}</Content>
                         </StackItem>
                         {lease.GroupNumber >= 0 && <StackItem id="lease-holders"><Holders lease={lease} /></StackItem>}
                         <StackItem><Force isForced={isForced} force={force} /></StackItem>
@@ -85,9 +84,9 @@ export function ReleaseDialog({ lease, user, onClose }) {
             </ModalBody>
             <ModalFooter>
                 {!lease.hasEnded && <Button variant="danger" id="release-submit" isLoading={busy} isDisabled={busy} onClick={submit}>
-                    {isForced ? "Release by force" : "Release"}
+                    {isForced ? _("Release by force") : _("Release")}
                 </Button>}
-                <Button variant="link" onClick={() => onClose()}>{lease.hasEnded ? "Close" : "Cancel"}</Button>
+                <Button variant="link" onClick={() => onClose()}>{lease.hasEnded ? _("Close") : _("Cancel")}</Button>
             </ModalFooter>
         </Modal>
     );

@@ -8,25 +8,24 @@ import {
 
 import { needsAccess } from "./access.jsx";
 import { Cure, Failure } from "./failure.jsx";
+import { _, format } from "./i18n.js";
 import { href } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
 import { deviceName } from "./words.js";
 
-const cockpit = window.cockpit;
-
 const STATES = {
-    "active": ["Active", "success"],
-    "off": ["Off: it has an error", "danger"],
-    "masked": ["Masked", undefined],
-    "disabled": ["Disabled", undefined],
+    "active": [_("Active"), "success"],
+    "off": [_("Off: it has an error"), "danger"],
+    "masked": [_("Masked"), undefined],
+    "disabled": [_("Disabled"), undefined],
 };
 
 const STATUSES = {
-    "applied": ["Applied", "success"],
-    "waiting": ["Waits until the device is free", "info"],
-    "refused": ["Refused", "danger"],
-    "released": ["Given back to the host", "warning"],
-    "other-card": ["Another card is in the slot", "warning"],
+    "applied": [_("Applied"), "success"],
+    "waiting": [_("Waits until the device is free"), "info"],
+    "refused": [_("Refused"), "danger"],
+    "released": [_("Given back to the host"), "warning"],
+    "other-card": [_("Another card is in the slot"), "warning"],
 };
 
 // What a rule that cannot be changed in place says about that. `null` for a rule of /etc.
@@ -34,8 +33,8 @@ export function originOf(rule) {
     if (rule.Writable)
         return null;
     return rule.file.startsWith("/run/vfiod/")
-        ? "This rule lasts until the next boot. Its file cannot be edited or removed here. You can disable the rule, or write a copy that counts instead."
-        : "This rule comes with the system or a package. Its file cannot be edited or removed. You can disable the rule, or write a copy that counts instead.";
+        ? _("This rule lasts until the next boot. Its file cannot be edited or removed here. You can disable the rule, or write a copy that counts instead.")
+        : _("This rule comes with the system or a package. Its file cannot be edited or removed. You can disable the rule, or write a copy that counts instead.");
 }
 
 function Fact({ term, children }) {
@@ -51,25 +50,25 @@ function Fact({ term, children }) {
 
 function companionsOf(list) {
     if (list.length === 0)
-        return "None: a device that shares its group with others is refused";
-    return list.includes("all") ? "All other devices of the group" : list.join(", ");
+        return _("None: a device that shares its group with others is refused");
+    return list.includes("all") ? _("All other devices of the group") : list.join(", ");
 }
 
 function Settings({ rule }) {
     const { Address, Path, Vendor, Device, Subsystem, Class, Driver, Companions, Override, VirtualFunctions } = rule.settings;
     return (
         <DescriptionList isHorizontal isCompact columnModifier={{ lg: "2Col" }}>
-            <Fact term="Address">{Address}</Fact>
-            <Fact term="Place">{Path}</Fact>
-            <Fact term="Vendor">{Vendor}</Fact>
-            <Fact term="Device">{Device}</Fact>
-            <Fact term="Subsystem">{Subsystem}</Fact>
-            <Fact term="Class">{Class}</Fact>
-            <Fact term="Virtual functions">{VirtualFunctions}</Fact>
-            <Fact term="Driver">{Driver}</Fact>
-            <Fact term="Companions">{Companions && companionsOf(Companions)}</Fact>
-            <Fact term="Overrides">{Override && Override.join(", ")}</Fact>
-            <Fact term="File">{rule.file}</Fact>
+            <Fact term={_("Address")}>{Address}</Fact>
+            <Fact term={_("Place")}>{Path}</Fact>
+            <Fact term={_("Vendor")}>{Vendor}</Fact>
+            <Fact term={_("Device")}>{Device}</Fact>
+            <Fact term={_("Subsystem")}>{Subsystem}</Fact>
+            <Fact term={_("Class")}>{Class}</Fact>
+            <Fact term={_("Virtual functions")}>{VirtualFunctions}</Fact>
+            <Fact term={_("Driver")}>{Driver}</Fact>
+            <Fact term={_("Companions")}>{Companions && companionsOf(Companions)}</Fact>
+            <Fact term={_("Overrides")}>{Override && Override.join(", ")}</Fact>
+            <Fact term={_("File")}>{rule.file}</Fact>
         </DescriptionList>
     );
 }
@@ -82,7 +81,7 @@ function Match({ match: { address, status, message, Changing }, device }) {
                 <FlexItem><a href={href("device", address)}>{address}</a></FlexItem>
                 {device && <FlexItem>{deviceName(device)}</FlexItem>}
                 <FlexItem><Label isCompact variant="outline" status={color}>{label}</Label></FlexItem>
-                {Changing && <FlexItem><Label isCompact variant="outline" status="info">A job works on it</Label></FlexItem>}
+                {Changing && <FlexItem><Label isCompact variant="outline" status="info">{_("A job works on it")}</Label></FlexItem>}
             </Flex>
             {message && <Content component="small">{message}</Content>}
         </ListItem>
@@ -92,7 +91,7 @@ function Match({ match: { address, status, message, Changing }, device }) {
 function Matches({ rule, devices }) {
     if (rule.matches.length === 0)
         return rule.state === "active"
-            ? <Content component="p">No device: none is like that, or a rule above matches it first.</Content>
+            ? <Content component="p">{_("No device: none is like that, or a rule above matches it first.")}</Content>
             : null;
     return (
         <List isPlain isBordered>
@@ -106,17 +105,17 @@ function Matches({ rule, devices }) {
 function Fault({ rule }) {
     return (
         <Alert isInline variant="danger" component="h3" data-fault={rule.line}
-            title={rule.line > 0 ? cockpit.format("Line $0: $1", rule.line, rule.reason) : rule.reason}>
-            <Content component="p">The rule has no effect until its file is correct. Edit it here or with this command:</Content>
-            <Cure text={`vfioctl rule edit ${rule.name}`} />
+            title={rule.line > 0 ? format(_("Line $0: $1"), rule.line, rule.reason) : rule.reason}>
+            <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
+            <Cure text={["vfioctl rule edit", rule.name].join(" ")} />
         </Alert>
     );
 }
 
 function EnabledSwitch({ rule, admin, busy, run }) {
     return (
-        <Switch id={`enabled-${rule.name}`} label="Enabled" isChecked={rule.enabled} isDisabled={busy || !rule.path}
-            aria-label={cockpit.format("Rule $0 is enabled", rule.name)} {...needsAccess(admin)}
+        <Switch id={`enabled-${rule.name}`} label={_("Enabled")} isChecked={rule.enabled} isDisabled={busy || !rule.path}
+            aria-label={format(_("Rule $0 is enabled"), rule.name)} {...needsAccess(admin)}
             onChange={(_event, on) => run(on)} />
     );
 }
@@ -133,13 +132,13 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
             .catch(setError).finally(() => setBusy(false));
     };
     return (
-        <Card component="section" aria-label={cockpit.format("Rule $0", rule.name)} data-rule={rule.name} data-state={rule.state} data-place={place}>
+        <Card component="section" aria-label={format(_("Rule $0"), rule.name)} data-rule={rule.name} data-state={rule.state} data-place={place}>
             <CardHeader actions={{ hasNoOffset: true, actions: <EnabledSwitch rule={rule} admin={admin} busy={busy} run={run} /> }}>
                 <CardTitle component="h2">{place}. {rule.name} <Label isCompact variant="outline" status={color}>{label}</Label></CardTitle>
             </CardHeader>
             <CardBody>
                 <Stack hasGutter>
-                    {error && <StackItem><Failure title="The rule was not changed" error={error} /></StackItem>}
+                    {error && <StackItem><Failure title={_("The rule was not changed")} error={error} /></StackItem>}
                     {rule.state === "off" && <StackItem><Fault rule={rule} /></StackItem>}
                     {rule.state !== "off" && rule.state !== "active" && rule.reason && <StackItem><Content component="p">{rule.reason}</Content></StackItem>}
                     <StackItem><Settings rule={rule} /></StackItem>
@@ -149,14 +148,14 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
                         <Flex>
                             {rule.path && rule.state !== "masked" && <FlexItem>
                                 <Button variant="secondary" data-edit={rule.name} onClick={onEdit} {...needsAccess(admin)}
-                                    aria-label={cockpit.format(origin ? "Write a copy of rule $0" : "Edit rule $0", rule.name)}>
-                                    {origin ? "Write a copy…" : "Edit…"}
+                                    aria-label={format(origin ? _("Write a copy of rule $0") : _("Edit rule $0"), rule.name)}>
+                                    {origin ? _("Write a copy…") : _("Edit…")}
                                 </Button>
                             </FlexItem>}
                             {!origin && <FlexItem>
                                 <Button variant="link" isDanger data-remove={rule.name} onClick={onRemove} {...needsAccess(admin)}
-                                    aria-label={cockpit.format("Remove rule $0", rule.name)}>
-                                    Remove…
+                                    aria-label={format(_("Remove rule $0"), rule.name)}>
+                                    {_("Remove…")}
                                 </Button>
                             </FlexItem>}
                         </Flex>

@@ -7,13 +7,13 @@ import {
 } from "@patternfly/react-core";
 
 import { Failure } from "./failure.jsx";
+import { _, format } from "./i18n.js";
 import { originOf } from "./rule-card.jsx";
 import { RuleForm } from "./rule-form.jsx";
 import { fieldsOf, getWords, nameIsValid, nameOf, setFields } from "./rule-text.js";
 import { useAnswer } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
 
-const cockpit = window.cockpit;
 const MANAGER = "/org/vfiod1";
 const EMPTY = "[Match]\n\n[Detach]\n";
 
@@ -54,33 +54,33 @@ function Result({ answer, text }) {
     if (fault)
         return (
             <Alert isInline variant="danger" component="h3" id="rule-fault" data-line={line}
-                title={line > 0 ? cockpit.format("Line $0: $1", line, fault) : fault}>
+                title={line > 0 ? format(_("Line $0: $1"), line, fault) : fault}>
                 {line > 0 && <code>{text.split("\n")[line - 1]}</code>}
             </Alert>
         );
     if (error)
-        return <Failure title="vfiod would not write the rule" error={error} />;
+        return <Failure title={_("vfiod would not write the rule")} error={error} />;
     return <Alert isInline isPlain variant="success" component="p" id="rule-fine"
-        title={whole ? "vfiod would accept this rule." : "The text of the rule is correct."} />;
+        title={whole ? _("vfiod would accept this rule.") : _("The text of the rule is correct.")} />;
 }
 
 function nameProblem(name, isNew, state) {
     if (!isNew || name === "")
         return "";
     if (!nameIsValid(name))
-        return "A name has letters, digits, “-”, “_” and “.”, and does not begin with a dot.";
-    return state.ruleFiles.some(row => row.name === name) ? "There is a rule of this name already." : "";
+        return _("A name has letters, digits, “-”, “_” and “.”, and does not begin with a dot.");
+    return state.ruleFiles.some(row => row.name === name) ? _("There is a rule of this name already.") : "";
 }
 
 function NameField({ name, setName, problem, isFixed }) {
     return (
-        <FormGroup label="Name" fieldId="rule-name" isRequired={!isFixed}>
+        <FormGroup label={_("Name")} fieldId="rule-name" isRequired={!isFixed}>
             <TextInput id="rule-name" value={name} isDisabled={isFixed} isRequired={!isFixed} aria-describedby="rule-name-help"
                 validated={problem ? "error" : "default"} onChange={(_event, value) => setName(value)} />
             <FormHelperText>
                 <HelperText id="rule-name-help" aria-live="polite">
                     <HelperTextItem variant={problem ? "error" : "default"}>
-                        {problem || "The rules are sorted by name. The first rule that matches a device counts, so begin with a number."}
+                        {problem || _("The rules are sorted by name. The first rule that matches a device counts, so begin with a number.")}
                     </HelperTextItem>
                 </HelperText>
             </FormHelperText>
@@ -90,7 +90,7 @@ function NameField({ name, setName, problem, isFixed }) {
 
 function TextField({ text, setText }) {
     return (
-        <FormGroup label="Text of the file" fieldId="rule-text">
+        <FormGroup label={_("Text of the file")} fieldId="rule-text">
             <TextArea id="rule-text" value={text} rows={14} resizeOrientation="vertical" spellCheck="false" style={{ fontFamily: "var(--pf-t--global--font--family--mono)" }}
                 onChange={(_event, value) => setText(value)} />
         </FormGroup>
@@ -117,9 +117,9 @@ function Fields({ draft, mode, setMode, rule, state, problem }) {
     return (
         <Form onSubmit={event => event.preventDefault()}>
             <NameField name={draft.name} setName={name => draft.set({ name })} problem={problem} isFixed={Boolean(rule)} />
-            <ToggleGroup aria-label="Edit as">
-                <ToggleGroupItem buttonId="mode-form" text="Form" isSelected={mode === "form"} onChange={() => setMode("form")} />
-                <ToggleGroupItem buttonId="mode-text" text="Text" isSelected={mode === "text"} onChange={() => setMode("text")} />
+            <ToggleGroup aria-label={_("Edit as")}>
+                <ToggleGroupItem buttonId="mode-form" text={_("Form")} isSelected={mode === "form"} onChange={() => setMode("form")} />
+                <ToggleGroupItem buttonId="mode-text" text={_("Text")} isSelected={mode === "text"} onChange={() => setMode("text")} />
             </ToggleGroup>
             {mode === "form"
                 ? <RuleForm text={draft.text} setText={text => draft.set({ text })} fill={fill} devices={state.devices} />
@@ -130,8 +130,8 @@ function Fields({ draft, mode, setMode, rule, state, problem }) {
 
 function submitLabel(rule, overrides) {
     if (overrides)
-        return "Write with overrides";
-    return rule ? "Write" : "Add";
+        return _("Write with overrides");
+    return rule ? _("Write") : _("Add");
 }
 
 export function RuleDialog({ rule, state, onClose }) {
@@ -155,7 +155,7 @@ export function RuleDialog({ rule, state, onClose }) {
         try {
             await vfiod.command(MANAGER, "Manager", "ChangeRules", "a(ssa{sv})a{sv}", changeOf(name, text, version),
                                 waits ? { "no-apply": variant("b", true) } : {});
-            onClose(cockpit.format(rule ? "Rule $0 was changed" : "Rule $0 was added", name));
+            onClose(format(rule ? _("Rule $0 was changed") : _("Rule $0 was added"), name));
         } catch (refusal) {
             setError(refusal);
             setBusy(false);
@@ -165,37 +165,37 @@ export function RuleDialog({ rule, state, onClose }) {
     const canWrite = isChecked && !answer.fault && !answer.error && !draft.isOld && !problem && name !== "";
     return (
         <Modal isOpen variant="medium" onClose={() => onClose()} aria-labelledby="rule-title" aria-describedby="rule-body" id="rule-dialog">
-            <ModalHeader title={rule ? cockpit.format("Edit rule $0", rule.name) : "Add a rule"} labelId="rule-title" description={rule ? rule.file : undefined} />
+            <ModalHeader title={rule ? format(_("Edit rule $0"), rule.name) : _("Add a rule")} labelId="rule-title" description={rule ? rule.file : undefined} />
             <ModalBody id="rule-body">
                 <Stack hasGutter>
-                    {error && <StackItem><Failure title="The rule was not written" error={error} /></StackItem>}
-                    {origin && <StackItem><Alert isInline variant="info" component="h3" id="rule-copy" title="The file of this rule cannot be changed">
-                        <Content component="p">vfiod writes a file of the same name into /etc. It counts instead of the other one until you remove it.</Content>
+                    {error && <StackItem><Failure title={_("The rule was not written")} error={error} /></StackItem>}
+                    {origin && <StackItem><Alert isInline variant="info" component="h3" id="rule-copy" title={_("The file of this rule cannot be changed")}>
+                        <Content component="p">{_("vfiod writes a file of the same name into /etc. It counts instead of the other one until you remove it.")}</Content>
                     </Alert></StackItem>}
-                    {draft.isOld && <StackItem><Alert isInline variant="warning" component="h3" id="rule-old" title="Somebody else has changed this rule"
-                        actionLinks={<Button variant="link" isInline id="rule-reload" onClick={draft.reload}>Show the new text and drop mine</Button>} />
+                    {draft.isOld && <StackItem><Alert isInline variant="warning" component="h3" id="rule-old" title={_("Somebody else has changed this rule")}
+                        actionLinks={<Button variant="link" isInline id="rule-reload" onClick={draft.reload}>{_("Show the new text and drop mine")}</Button>} />
                     </StackItem>}
-                    {unreadable && <StackItem><Alert isInline variant="warning" component="h3" title="The text of this file is not known">
-                        <Content component="p">It is too long, or not everybody may read it. What you write here replaces it.</Content>
+                    {unreadable && <StackItem><Alert isInline variant="warning" component="h3" title={_("The text of this file is not known")}>
+                        <Content component="p">{_("It is too long, or not everybody may read it. What you write here replaces it.")}</Content>
                     </Alert></StackItem>}
                     <StackItem><Fields draft={draft} mode={mode} setMode={setMode} rule={rule} state={state} problem={problem} /></StackItem>
                     <StackItem>
-                        <Checkbox id="rule-waits" isChecked={waits} onChange={(_event, on) => setWaits(on)} label="Detach nothing now"
-                            description="The rule begins to count when vfiod starts again or the device is plugged in again." />
+                        <Checkbox id="rule-waits" isChecked={waits} onChange={(_event, on) => setWaits(on)} label={_("Detach nothing now")}
+                            description={_("The rule begins to count when vfiod starts again or the device is plugged in again.")} />
                     </StackItem>
                 </Stack>
             </ModalBody>
             <ModalFooter>
                 <Stack hasGutter style={{ inlineSize: "100%" }}>
                     <StackItem aria-live="polite" id="rule-check">
-                        {checkError && <Failure title="The rule was not checked" error={checkError} />}
+                        {checkError && <Failure title={_("The rule was not checked")} error={checkError} />}
                         {answer && !draft.isOld && <Result answer={answer} text={text} />}
                     </StackItem>
                     <StackItem>
                         <Button variant={overrides ? "danger" : "primary"} id="rule-submit" isDisabled={busy || !canWrite} isLoading={busy} onClick={submit}>
                             {submitLabel(rule, overrides)}
                         </Button>{" "}
-                        <Button variant="link" onClick={() => onClose()}>Cancel</Button>
+                        <Button variant="link" onClick={() => onClose()}>{_("Cancel")}</Button>
                     </StackItem>
                 </Stack>
             </ModalFooter>

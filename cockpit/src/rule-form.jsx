@@ -6,29 +6,28 @@ import {
     Grid, GridItem, HelperText, HelperTextItem, Stack, StackItem, TextInput,
 } from "@patternfly/react-core";
 
+import { _, format } from "./i18n.js";
 import { getField, getWords, setField } from "./rule-text.js";
 import { deviceName } from "./words.js";
 
-const cockpit = window.cockpit;
-
 const SELECTORS = [
-    { key: "Address", label: "Address", help: "Such as 0000:3b:00.0. Needs the vendor and the device." },
-    { key: "Path", label: "Place", help: "The way from the root port, such as 0000:00:1c.4/00.0. Needs the vendor and the device." },
-    { key: "Vendor", label: "Vendor", help: "Four hexadecimal digits, such as 10de." },
-    { key: "Device", label: "Device", help: "Four hexadecimal digits. Needs the vendor." },
-    { key: "Subsystem", label: "Subsystem", help: "Vendor and device of the card, such as 8086:a01f." },
-    { key: "Class", label: "Class", help: "Such as 02 for network, 0300 for graphics, 010802 for NVMe." },
+    { key: "Address", label: _("Address"), help: _("Such as 0000:3b:00.0. Needs the vendor and the device.") },
+    { key: "Path", label: _("Place"), help: _("The way from the root port, such as 0000:00:1c.4/00.0. Needs the vendor and the device.") },
+    { key: "Vendor", label: _("Vendor"), help: _("Four hexadecimal digits, such as 10de.") },
+    { key: "Device", label: _("Device"), help: _("Four hexadecimal digits. Needs the vendor.") },
+    { key: "Subsystem", label: _("Subsystem"), help: _("Vendor and device of the card, such as 8086:a01f.") },
+    { key: "Class", label: _("Class"), help: _("Such as 02 for network, 0300 for graphics, 010802 for NVMe.") },
 ];
 
 const GUARDS = [
-    { name: "storage", label: "Storage: the host uses a disk of the device" },
-    { name: "network", label: "Network: the host uses an interface of the device" },
-    { name: "display", label: "Display: the device shows the screen of the host" },
-    { name: "console", label: "Console: the device has a console or the last keyboard of the host" },
-    { name: "memory", label: "Memory: the host uses memory of the device" },
-    { name: "process", label: "Process: a process has the device open" },
-    { name: "virtual-functions", label: "Virtual functions: the functions of this device are in use" },
-    { name: "firmware", label: "Firmware: the firmware has reserved memory for the device" },
+    { name: "storage", label: _("Storage: the host uses a disk of the device") },
+    { name: "network", label: _("Network: the host uses an interface of the device") },
+    { name: "display", label: _("Display: the device shows the screen of the host") },
+    { name: "console", label: _("Console: the device has a console or the last keyboard of the host") },
+    { name: "memory", label: _("Memory: the host uses memory of the device") },
+    { name: "process", label: _("Process: a process has the device open") },
+    { name: "virtual-functions", label: _("Virtual functions: the functions of this device are in use") },
+    { name: "firmware", label: _("Firmware: the firmware has reserved memory for the device") },
 ];
 
 function Field({ text, setText, name, label, help, type = "text" }) {
@@ -46,9 +45,9 @@ function Field({ text, setText, name, label, help, type = "text" }) {
 function Template({ devices, fill }) {
     const endpoints = devices.filter(device => device.Endpoint);
     return (
-        <FormGroup label="Take the values of" fieldId="rule-template">
+        <FormGroup label={_("Take the values of")} fieldId="rule-template">
             <FormSelect id="rule-template" value="" onChange={(_event, address) => fill(endpoints.find(one => one.Address === address))}>
-                <FormSelectOption value="" label="Choose a device" isPlaceholder isDisabled />
+                <FormSelectOption value="" label={_("Choose a device")} isPlaceholder isDisabled />
                 {endpoints.map(device => (
                     <FormSelectOption key={device.Address} value={device.Address} label={`${device.Address}  ${deviceName(device)}`} />
                 ))}
@@ -74,17 +73,17 @@ function Companions({ text, setText }) {
     };
     return (
         <>
-            <FormGroup label="Other devices of the group" fieldId="rule-companions">
+            <FormGroup label={_("Other devices of the group")} fieldId="rule-companions">
                 <FormSelect id="rule-companions" value={mode} onChange={(_event, value) => choose(value)}>
-                    <FormSelectOption value="none" label="None: refuse a device that shares its group" />
-                    <FormSelectOption value="all" label="All go along" />
-                    <FormSelectOption value="some" label="Only these go along" />
+                    <FormSelectOption value="none" label={_("None: refuse a device that shares its group")} />
+                    <FormSelectOption value="all" label={_("All go along")} />
+                    <FormSelectOption value="some" label={_("Only these go along")} />
                 </FormSelect>
             </FormGroup>
-            {mode === "some" && <FormGroup label="Addresses that go along" fieldId="rule-companion-list">
+            {mode === "some" && <FormGroup label={_("Addresses that go along")} fieldId="rule-companion-list">
                 <TextInput id="rule-companion-list" value={getField(text, "Companions")} aria-describedby="rule-companion-list-help"
                     onChange={(_event, value) => { setListing(true); setText(setField(text, "Companions", value)) }} />
-                <FormHelperText><HelperText id="rule-companion-list-help"><HelperTextItem>Complete addresses, with spaces between them.</HelperTextItem></HelperText></FormHelperText>
+                <FormHelperText><HelperText id="rule-companion-list-help"><HelperTextItem>{_("Complete addresses, with spaces between them.")}</HelperTextItem></HelperText></FormHelperText>
             </FormGroup>}
         </>
     );
@@ -98,12 +97,12 @@ function Overrides({ text, setText }) {
         setText(setField(text, "Override", words.join(" ")));
     };
     return (
-        <ExpandableSection toggleText={chosen.length > 0 ? cockpit.format("Overridden guards: $0", chosen.join(", ")) : "Override guards"}
+        <ExpandableSection toggleText={chosen.length > 0 ? format(_("Overridden guards: $0"), chosen.join(", ")) : _("Override guards")}
             isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="rule-overrides">
             {isOpen && <Stack hasGutter>
                 <StackItem>
-                    <Alert isInline variant="warning" component="h3" title="The host may lose data or connections">
-                        <Content component="p">Without a guard, the rule takes a device away while the host uses it, at each boot.</Content>
+                    <Alert isInline variant="warning" component="h3" title={_("The host may lose data or connections")}>
+                        <Content component="p">{_("Without a guard, the rule takes a device away while the host uses it, at each boot.")}</Content>
                     </Alert>
                 </StackItem>
                 {GUARDS.map(({ name, label }) => (
@@ -120,8 +119,8 @@ function Overrides({ text, setText }) {
 export function RuleForm({ text, setText, fill, devices }) {
     return (
         <>
-            <FormSection title="Which devices" titleElement="h3">
-                <HelperText><HelperTextItem>A device must match all fields that are not empty. A vendor or a class is necessary.</HelperTextItem></HelperText>
+            <FormSection title={_("Which devices")} titleElement="h3">
+                <HelperText><HelperTextItem>{_("A device must match all fields that are not empty. A vendor or a class is necessary.")}</HelperTextItem></HelperText>
                 <Template devices={devices} fill={fill} />
                 <Grid hasGutter sm={12} md={6}>
                     {SELECTORS.map(({ key, label, help }) => (
@@ -129,15 +128,15 @@ export function RuleForm({ text, setText, fill, devices }) {
                     ))}
                 </Grid>
             </FormSection>
-            <FormSection title="What vfiod does" titleElement="h3">
+            <FormSection title={_("What vfiod does")} titleElement="h3">
                 <Companions text={text} setText={setText} />
                 <Grid hasGutter sm={12} md={6}>
-                    <GridItem><Field text={text} setText={setText} name="Driver" label="vfio driver" help="Empty: vfiod chooses the driver." /></GridItem>
-                    <GridItem><Field text={text} setText={setText} name="VirtualFunctions" label="Virtual functions" type="number"
-                        help="vfiod creates so many and detaches them. The device itself stays with the host." /></GridItem>
+                    <GridItem><Field text={text} setText={setText} name="Driver" label={_("vfio driver")} help={_("Empty: vfiod chooses the driver.")} /></GridItem>
+                    <GridItem><Field text={text} setText={setText} name="VirtualFunctions" label={_("Virtual functions")} type="number"
+                        help={_("vfiod creates so many and detaches them. The device itself stays with the host.")} /></GridItem>
                 </Grid>
                 <Overrides text={text} setText={setText} />
-                <Checkbox id="rule-enabled" label="The rule is enabled" isChecked={getField(text, "Enabled") !== "no"}
+                <Checkbox id="rule-enabled" label={_("The rule is enabled")} isChecked={getField(text, "Enabled") !== "no"}
                     onChange={(_event, on) => setText(setField(text, "Enabled", on ? "" : "no"))} />
             </FormSection>
         </>

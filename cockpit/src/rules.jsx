@@ -8,11 +8,10 @@ import {
 
 import { AccessNote, needsAccess } from "./access.jsx";
 import { Failure } from "./failure.jsx";
+import { _, format } from "./i18n.js";
 import { RuleCard } from "./rule-card.jsx";
 import { RuleDialog } from "./rule-dialog.jsx";
 import { details, matchOf, vfiod } from "./vfiod.js";
-
-const cockpit = window.cockpit;
 
 // So many rules are shown at first.
 const SHOWN = 50;
@@ -45,7 +44,7 @@ function RemoveDialog({ rule, onClose }) {
         try {
             await vfiod.command(rule.path || "/org/vfiod1", rule.path ? "Rule" : "Manager", rule.path ? "Remove" : "RemoveRule",
                                 rule.path ? "a{sv}" : "sa{sv}", ...(rule.path ? [] : [rule.name]), {});
-            onClose(cockpit.format("Rule $0 was removed", rule.name));
+            onClose(format(_("Rule $0 was removed"), rule.name));
         } catch (problem) {
             setError(problem);
             setBusy(false);
@@ -53,17 +52,17 @@ function RemoveDialog({ rule, onClose }) {
     };
     return (
         <Modal isOpen variant="small" onClose={() => onClose()} aria-labelledby="remove-title" aria-describedby="remove-body" id="remove-dialog">
-            <ModalHeader title={cockpit.format("Remove rule $0?", rule.name)} labelId="remove-title" titleIconVariant="warning" />
+            <ModalHeader title={format(_("Remove rule $0?"), rule.name)} labelId="remove-title" titleIconVariant="warning" />
             <ModalBody id="remove-body">
                 <Stack hasGutter>
-                    {error && <StackItem><Failure title="The rule was not removed" error={error} /></StackItem>}
-                    <StackItem><Content component="p">{cockpit.format("vfiod deletes the file $0.", rule.file)}</Content></StackItem>
-                    <StackItem><Content component="p">Devices do not change now: what is detached stays detached until somebody reattaches it. If a package has a rule of the same name, that rule counts again.</Content></StackItem>
+                    {error && <StackItem><Failure title={_("The rule was not removed")} error={error} /></StackItem>}
+                    <StackItem><Content component="p">{format(_("vfiod deletes the file $0."), rule.file)}</Content></StackItem>
+                    <StackItem><Content component="p">{_("Devices do not change now: what is detached stays detached until somebody reattaches it. If a package has a rule of the same name, that rule counts again.")}</Content></StackItem>
                 </Stack>
             </ModalBody>
             <ModalFooter>
-                <Button variant="danger" id="remove-submit" isLoading={busy} isDisabled={busy} onClick={submit}>Remove</Button>
-                <Button variant="link" onClick={() => onClose()}>Cancel</Button>
+                <Button variant="danger" id="remove-submit" isLoading={busy} isDisabled={busy} onClick={submit}>{_("Remove")}</Button>
+                <Button variant="link" onClick={() => onClose()}>{_("Cancel")}</Button>
             </ModalFooter>
         </Modal>
     );
@@ -71,8 +70,8 @@ function RemoveDialog({ rule, onClose }) {
 
 function NoRules() {
     return (
-        <EmptyState titleText="There are no rules" headingLevel="h2" variant="sm">
-            <EmptyStateBody>With a rule, vfiod detaches a device whenever the host starts or the device is plugged in.</EmptyStateBody>
+        <EmptyState titleText={_("There are no rules")} headingLevel="h2" variant="sm">
+            <EmptyStateBody>{_("With a rule, vfiod detaches a device whenever the host starts or the device is plugged in.")}</EmptyStateBody>
         </EmptyState>
     );
 }
@@ -96,12 +95,12 @@ export function Rules({ state }) {
                 <Stack hasGutter>
                     <StackItem>
                         <Flex alignItems={{ default: "alignItemsCenter" }}>
-                            <FlexItem><Title headingLevel="h1" size="2xl">Rules</Title></FlexItem>
+                            <FlexItem><Title headingLevel="h1" size="2xl">{_("Rules")}</Title></FlexItem>
                             <FlexItem align={{ default: "alignLeft", md: "alignRight" }}>
-                                <Button id="add-rule" onClick={() => setOpen({ kind: "add" })} {...needsAccess(state.admin)}>Add a rule…</Button>
+                                <Button id="add-rule" onClick={() => setOpen({ kind: "add" })} {...needsAccess(state.admin)}>{_("Add a rule…")}</Button>
                             </FlexItem>
                         </Flex>
-                        <Content component="p">vfiod detaches the devices of these rules by itself. If several rules match a device, only the first one counts.</Content>
+                        <Content component="p">{_("vfiod detaches the devices of these rules by itself. If several rules match a device, only the first one counts.")}</Content>
                     </StackItem>
                     {state.admin === false && <StackItem><AccessNote admin={state.admin} /></StackItem>}
                     {news && <StackItem>
@@ -121,7 +120,7 @@ export function Rules({ state }) {
                             </StackItem>
                         ))}
                         {shown.length < rules.length && <StackItem>
-                            <Button variant="link" isInline onClick={() => setWhole(true)}>{cockpit.format("Show all $0 rules", rules.length)}</Button>
+                            <Button variant="link" isInline onClick={() => setWhole(true)}>{format(_("Show all $0 rules"), rules.length)}</Button>
                         </StackItem>}
                     </Stack>}
             </PageSection>

@@ -8,22 +8,22 @@ import {
 
 import { Overrides } from "./change-dialog.jsx";
 import { Cure, Failure } from "./failure.jsx";
+import { _, format, ngettext } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
 import { Finding } from "./plan.jsx";
 import { useAnswer } from "./use-vfiod.js";
 import { details, variant, vfiod } from "./vfiod.js";
 import { availability, finding as findingName } from "./words.js";
 
-const cockpit = window.cockpit;
 const MANAGER = "/org/vfiod1";
 
 // If an error has no details, it is not known which guard refuses.
 const GUARDS = ["virtual-functions", "network", "storage", "display", "console", "memory", "process"];
 
 const USES = [
-    { id: "host", label: "The host uses them", description: "The kernel binds the driver that fits." },
-    { id: "detach", label: "Virtual machines use them", description: "vfiod detaches them. No driver of the host binds to them." },
-    { id: "driverless", label: "Nothing uses them yet", description: "They get no driver." },
+    { id: "host", label: _("The host uses them"), description: _("The kernel binds the driver that fits.") },
+    { id: "detach", label: _("Virtual machines use them"), description: _("vfiod detaches them. No driver of the host binds to them.") },
+    { id: "driverless", label: _("Nothing uses them yet"), description: _("They get no driver.") },
 ];
 
 function optionsOf({ use, driver, override }) {
@@ -64,14 +64,14 @@ function guardsOf(plan, choice) {
             names.add(name);
     }
     return [...names].map(name => ({
-        id: name, guard: name, label: cockpit.format("Override the guard “$0” ($1)", name, findingName(name).toLowerCase()),
+        id: name, guard: name, label: format(_("Override the guard “$0”: $1"), name, findingName(name)),
     }));
 }
 
 function Refusal({ plan: { error, findings } }) {
     const shown = findings.filter(one => !one.overridden);
     if (shown.length === 0)
-        return <Failure title="vfiod would refuse" error={error} />;
+        return <Failure title={_("vfiod would refuse")} error={error} />;
     return (
         <Stack hasGutter data-error={(error.name || "").replace(/^.*\./, "")}>
             {shown.map((one, i) => <StackItem key={i}><Finding finding={one} /></StackItem>)}
@@ -91,10 +91,10 @@ function Gone({ addresses, devices }) {
         <List>
             {all.slice(0, LISTED).map(address => (
                 <ListItem key={address} data-gone={address}>
-                    {address}{word(address) && `: ${availability(word(address)).label}`}
+                    {word(address) ? format(_("$0: $1"), address, availability(word(address)).label) : address}
                 </ListItem>
             ))}
-            {all.length > LISTED && <ListItem>{cockpit.format("and $0 more", all.length - LISTED)}</ListItem>}
+            {all.length > LISTED && <ListItem>{format(_("and $0 more"), all.length - LISTED)}</ListItem>}
         </List>
     );
 }
@@ -105,16 +105,16 @@ function Steps({ device, devices, choice }) {
         <Stack hasGutter id="vf-steps">
             {now.length > 0 && <StackItem>
                 <Alert isInline variant="warning" component="h3"
-                    title={cockpit.format(cockpit.ngettext("$0 virtual function disappears", "$0 virtual functions disappear", now.length), now.length)}>
-                    <Content component="p">The kernel can change the number only when it removes all of them. The new ones are new devices.</Content>
+                    title={format(ngettext("$0 virtual function disappears", "$0 virtual functions disappear", now.length), now.length)}>
+                    <Content component="p">{_("The kernel can change the number only when it removes all of them. The new ones are new devices.")}</Content>
                     <Gone addresses={now} devices={devices} />
                 </Alert>
             </StackItem>}
             <StackItem>
                 <Content component="p" data-new={choice.count}>
                     {choice.count === 0
-                        ? "vfiod creates no new virtual functions."
-                        : cockpit.format(cockpit.ngettext("vfiod creates $0 virtual function.", "vfiod creates $0 virtual functions.", choice.count), choice.count)}
+                        ? _("vfiod creates no new virtual functions.")
+                        : format(ngettext("vfiod creates $0 virtual function.", "vfiod creates $0 virtual functions.", choice.count), choice.count)}
                 </Content>
             </StackItem>
         </Stack>
@@ -126,25 +126,25 @@ function Choice({ device, choice, setChoice }) {
     const setCount = count => setChoice({ ...choice, count: Math.min(most, Math.max(0, Math.trunc(count) || 0)) });
     return (
         <Form onSubmit={event => event.preventDefault()}>
-            <FormGroup label="Number of virtual functions" fieldId="vf-count">
+            <FormGroup label={_("Number of virtual functions")} fieldId="vf-count">
                 <NumberInput value={choice.count} min={0} max={most} inputProps={{ id: "vf-count", "aria-describedby": "vf-count-help" }}
-                    inputAriaLabel="Number of virtual functions" minusBtnAriaLabel="One less" plusBtnAriaLabel="One more"
+                    inputAriaLabel={_("Number of virtual functions")} minusBtnAriaLabel={_("One less")} plusBtnAriaLabel={_("One more")}
                     onMinus={() => setCount(choice.count - 1)} onPlus={() => setCount(choice.count + 1)}
                     onChange={event => setCount(Number(event.target.value))} />
                 <FormHelperText><HelperText id="vf-count-help"><HelperTextItem>
-                    {cockpit.format("Now $0, at most $1", device.VirtualFunctions.length, most)}
+                    {format(_("Now $0, at most $1"), device.VirtualFunctions.length, most)}
                 </HelperTextItem></HelperText></FormHelperText>
             </FormGroup>
-            {choice.count > 0 && <FormGroup role="radiogroup" fieldId="vf-use" label="Who uses them">
+            {choice.count > 0 && <FormGroup role="radiogroup" fieldId="vf-use" label={_("Who uses them")}>
                 {USES.map(({ id, label, description }) => (
                     <Radio key={id} id={`vf-use-${id}`} name="vf-use" label={label} description={description} isChecked={choice.use === id}
                         onChange={() => setChoice({ ...choice, use: id })} />
                 ))}
             </FormGroup>}
-            {choice.count > 0 && choice.use === "detach" && <FormGroup label="vfio driver" fieldId="vf-driver">
+            {choice.count > 0 && choice.use === "detach" && <FormGroup label={_("vfio driver")} fieldId="vf-driver">
                 <TextInput id="vf-driver" value={choice.driver} aria-describedby="vf-driver-help"
                     onChange={(_event, driver) => setChoice({ ...choice, driver })} />
-                <FormHelperText><HelperText id="vf-driver-help"><HelperTextItem>Empty: vfiod chooses the driver.</HelperTextItem></HelperText></FormHelperText>
+                <FormHelperText><HelperText id="vf-driver-help"><HelperTextItem>{_("Empty: vfiod chooses the driver.")}</HelperTextItem></HelperText></FormHelperText>
             </FormGroup>}
         </Form>
     );
@@ -152,7 +152,7 @@ function Choice({ device, choice, setChoice }) {
 
 function Plan({ plan, device, devices, choice }) {
     if (plan.nothing)
-        return <Alert isInline isPlain variant="info" component="p" id="vf-nothing" title="It is so already: nothing would change." />;
+        return <Alert isInline isPlain variant="info" component="p" id="vf-nothing" title={_("It is so already: nothing would change.")} />;
     return (
         <Stack hasGutter>
             {plan.error && <StackItem><Refusal plan={plan} /></StackItem>}
@@ -176,7 +176,7 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
         setError(null);
         try {
             await set("command", device, choice);
-            onClose(cockpit.format(cockpit.ngettext("$0 has $1 virtual function now", "$0 has $1 virtual functions now", choice.count),
+            onClose(format(ngettext("$0 has $1 virtual function now", "$0 has $1 virtual functions now", choice.count),
                                    device.Address, choice.count));
         } catch (problem) {
             setError(problem);
@@ -185,16 +185,16 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
     };
     return (
         <Modal isOpen variant="medium" onClose={() => onClose()} aria-labelledby="vf-title" aria-describedby="vf-body" id="vf-dialog">
-            <ModalHeader title="Set virtual functions" labelId="vf-title" description={device.Address} />
+            <ModalHeader title={_("Set virtual functions")} labelId="vf-title" description={device.Address} />
             <ModalBody id="vf-body">
                 <Stack hasGutter>
-                    {error && <StackItem><Failure title="The number was not set" error={error} /></StackItem>}
+                    {error && <StackItem><Failure title={_("The number was not set")} error={error} /></StackItem>}
                     {busy && job && <StackItem><JobProgress job={job} /></StackItem>}
-                    {busy && !job && <StackItem><Spinner size="lg" aria-label="The job starts" /></StackItem>}
+                    {busy && !job && <StackItem><Spinner size="lg" aria-label={_("The job starts")} /></StackItem>}
                     {!busy && <>
                         <StackItem><Choice device={device} choice={choice} setChoice={setChoice} /></StackItem>
                         <StackItem aria-live="polite" id="vf-plan">
-                            {!plan && <Spinner size="lg" aria-label="vfiod makes the plan" />}
+                            {!plan && <Spinner size="lg" aria-label={_("vfiod makes the plan")} />}
                             {plan && <Plan plan={plan} device={device} devices={devices} choice={choice} />}
                         </StackItem>
                         {guards.length > 0 && <StackItem>
@@ -211,9 +211,9 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
             <ModalFooter>
                 <Button variant={overridden ? "danger" : "primary"} id="vf-submit" onClick={submit} isLoading={busy}
                     isDisabled={busy || loading || !plan || Boolean(plan.error) || plan.nothing}>
-                    {overridden ? "Override and set" : "Set"}
+                    {overridden ? _("Override and set") : _("Set")}
                 </Button>
-                <Button variant="link" onClick={() => onClose()}>{busy ? "Close, and let the job run" : "Close"}</Button>
+                <Button variant="link" onClick={() => onClose()}>{busy ? _("Close, and let the job run") : _("Close")}</Button>
             </ModalFooter>
         </Modal>
     );

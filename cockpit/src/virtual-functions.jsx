@@ -8,12 +8,11 @@ import {
 
 import { AccessNote, needsAccess } from "./access.jsx";
 import { AvailabilityLabel } from "./device-card.jsx";
+import { _, format } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
 import { href } from "./use-vfiod.js";
 import { VirtualFunctionsDialog } from "./vf-dialog.jsx";
 import { deviceName, hostNames } from "./words.js";
-
-const cockpit = window.cockpit;
 
 // So many virtual functions of a device are shown at first.
 const SHOWN = 16;
@@ -25,7 +24,7 @@ function VirtualFunction({ address, device }) {
             <Flex columnGap={{ default: "columnGapSm" }} rowGap={{ default: "rowGapXs" }}>
                 <FlexItem><a href={href("device", address)}>{address}</a></FlexItem>
                 {device && <FlexItem><AvailabilityLabel device={device} /></FlexItem>}
-                {device && <FlexItem>{device.Driver ? cockpit.format("Driver $0", device.Driver) : "No driver"}</FlexItem>}
+                {device && <FlexItem>{device.Driver ? format(_("Driver $0"), device.Driver) : _("No driver")}</FlexItem>}
                 {names.length > 0 && <FlexItem>{names.join(", ")}</FlexItem>}
             </Flex>
         </ListItem>
@@ -37,22 +36,22 @@ function PhysicalFunction({ device, devices, job, admin, onSet }) {
     const addresses = device.VirtualFunctions;
     const shown = whole ? addresses : addresses.slice(0, SHOWN);
     return (
-        <Card component="section" aria-label={cockpit.format("Virtual functions of $0", device.Address)} data-pf={device.Address}
+        <Card component="section" aria-label={format(_("Virtual functions of $0"), device.Address)} data-pf={device.Address}
             data-count={addresses.length}>
             <CardTitle component="h2">
                 <a href={href("device", device.Address)}>{deviceName(device)}</a>{" "}
-                <Label isCompact>{cockpit.format("$0 of at most $1", addresses.length, device.VirtualFunctionsMax)}</Label>
+                <Label isCompact>{format(_("$0 of at most $1"), addresses.length, device.VirtualFunctionsMax)}</Label>
             </CardTitle>
             <CardBody>
                 <Stack hasGutter>
                     <StackItem>
                         <Content component="small">
-                            {[device.Address, device.Driver ? cockpit.format("Driver $0", device.Driver) : "No driver", ...hostNames(device)].join(" · ")}
+                            {[device.Address, device.Driver ? format(_("Driver $0"), device.Driver) : _("No driver"), ...hostNames(device)].join(" · ")}
                         </Content>
                     </StackItem>
                     {job && <StackItem><JobProgress job={job} /></StackItem>}
                     {addresses.length === 0
-                        ? <StackItem><Content component="p">It has no virtual functions now.</Content></StackItem>
+                        ? <StackItem><Content component="p">{_("It has no virtual functions now.")}</Content></StackItem>
                         : <StackItem>
                             <List isPlain isBordered>
                                 {shown.map(address => (
@@ -62,13 +61,13 @@ function PhysicalFunction({ device, devices, job, admin, onSet }) {
                         </StackItem>}
                     {shown.length < addresses.length && <StackItem>
                         <Button variant="link" isInline onClick={() => setWhole(true)}>
-                            {cockpit.format("Show all $0 virtual functions", addresses.length)}
+                            {format(_("Show all $0 virtual functions"), addresses.length)}
                         </Button>
                     </StackItem>}
                     <StackItem>
                         <Button variant="secondary" data-set={device.Address} isDisabled={Boolean(job)} onClick={onSet} {...needsAccess(admin)}
-                            aria-label={cockpit.format("Set the number of virtual functions of $0", device.Address)}>
-                            Set the number…
+                            aria-label={format(_("Set the number of virtual functions of $0"), device.Address)}>
+                            {_("Set the number…")}
                         </Button>
                     </StackItem>
                 </Stack>
@@ -93,8 +92,8 @@ export function VirtualFunctions({ state }) {
             <PageSection>
                 <Stack hasGutter>
                     <StackItem>
-                        <Title headingLevel="h1" size="2xl">Virtual functions</Title>
-                        <Content component="p">A card with SR-IOV can be divided: each of its virtual functions is a device for a virtual machine.</Content>
+                        <Title headingLevel="h1" size="2xl">{_("Virtual functions")}</Title>
+                        <Content component="p">{_("A card with SR-IOV can be divided: each of its virtual functions is a device for a virtual machine.")}</Content>
                     </StackItem>
                     {state.admin === false && <StackItem><AccessNote admin={state.admin} /></StackItem>}
                     {news && <StackItem>
@@ -105,8 +104,8 @@ export function VirtualFunctions({ state }) {
             </PageSection>
             <PageSection>
                 {physical.length === 0
-                    ? <EmptyState titleText="No device can have virtual functions" headingLevel="h2" variant="sm">
-                        <EmptyStateBody>Some cards can, but SR-IOV is off in the settings of the firmware. Look there if you expect one here.</EmptyStateBody>
+                    ? <EmptyState titleText={_("No device can have virtual functions")} headingLevel="h2" variant="sm">
+                        <EmptyStateBody>{_("Some cards can, but SR-IOV is off in the settings of the firmware. Look there if you expect one here.")}</EmptyStateBody>
                     </EmptyState>
                     : <Stack hasGutter>
                         {physical.map(device => (
