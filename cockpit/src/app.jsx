@@ -22,7 +22,7 @@ function View({ path: [view, argument], state }) {
     switch (view) {
     case "overview": return <Overview state={state} />;
     case "jobs": return <Jobs state={state} />;
-    case "topology": return <Topology state={state} />;
+    case "topology": return <Topology state={state} wanted={argument} />;
     case "device": return <DevicePage key={argument} address={argument} state={state} />;
     default: return <Devices state={state} />;
     }
