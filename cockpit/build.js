@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 import esbuild from "esbuild";
 
-import { script } from "./catalog.js";
+import { script, sentences } from "./catalog.js";
 
 const source = path.dirname(fileURLToPath(import.meta.url));
 const folder = process.argv[2];
@@ -33,6 +33,7 @@ const WORDS = {
     "Alert/Alert.js": [["variantLabel = `${capitalize(variant)} alert:`", "variantLabel = words.alert(variant)"]],
     "Alert/AlertActionCloseButton.js": [["`Close ${variantLabel || alertVariantLabel} alert: ${title}`", "words.close"]],
     "Modal/ModalBoxCloseButton.js": [["ariaLabel = 'Close'", "ariaLabel = words.close"]],
+    "Modal/ModalBoxTitle.js": [["`${capitalize(titleIconVariant)} alert:`", "words.alert(titleIconVariant)"]],
     "Nav/NavList.js": [["'Scroll back'", "words.back"], ["'Scroll foward'", "words.forward"]],
     "Spinner/Spinner.js": [["ariaValueText = 'Loading...'", "ariaValueText = words.loading"]],
 };
@@ -83,9 +84,11 @@ for (const name of ["index.html", "manifest.json"])
 // Cockpit answers "po.js" with the file for the language of the user, and asks for the texts of the menu by the other name.
 const manifest = JSON.parse(fs.readFileSync(path.join(source, "manifest.json"), "utf8"));
 const labels = Object.values(manifest.menu).map(item => item.label);
+const formats = fs.readFileSync(path.join(source, "../po/sentences.h"), "utf8");
 for (const name of fs.readdirSync(path.join(source, "po"))) {
     const text = fs.readFileSync(path.join(source, "po", name), "utf8");
     const language = path.basename(name, ".po");
-    fs.writeFileSync(path.join(folder, `po.${language}.js`), script(text));
+    const said = sentences(formats, fs.readFileSync(path.join(source, "../po", name), "utf8"));
+    fs.writeFileSync(path.join(folder, `po.${language}.js`), script(text) + said);
     fs.writeFileSync(path.join(folder, `po.manifest.${language}.js`), script(text, msgid => labels.includes(msgid)));
 }

@@ -29,7 +29,7 @@ function View({ path: [view, argument], state }) {
     case "rules": return <Rules state={state} />;
     case "virtual-functions": return <VirtualFunctions state={state} />;
     case "leases": return <Leases state={state} />;
-    case "topology": return <Topology state={state} />;
+    case "topology": return <Topology state={state} wanted={argument} />;
     case "device": return <DevicePage key={argument} address={argument} state={state} />;
     default: return <Devices state={state} />;
     }

@@ -45,6 +45,7 @@ function Facts({ device }) {
                 <DescriptionList isHorizontal isCompact>
                     <Fact term={_("Address")}>{device.Address}</Fact>
                     <Fact term={_("Vendor")}>{device.VendorName}</Fact>
+                    <Fact term={_("Subsystem")}>{device.SubsystemName}</Fact>
                     <Fact term={_("Kind")}>{device.ClassName}</Fact>
                     <Fact term={_("Ids")}>{ids(device)}</Fact>
                     <Fact term={_("Driver")}>{device.Driver || _("none")}</Fact>
@@ -71,7 +72,7 @@ function blockersOf(group, members) {
         group.State === "partial" || members.some(member => member.Address === address && member.Endpoint === false));
 }
 
-function Group({ group, devices }) {
+function Group({ group, devices, address }) {
     const members = group.Members.map(address => devices.find(device => device.Address === address) || { Address: address });
     return (
         <Card component="section" isFullHeight id="group">
@@ -92,6 +93,7 @@ function Group({ group, devices }) {
                             ))}
                         </List>
                     </StackItem>
+                    <StackItem><a href={href("topology", address)} id="show-in-topology">{_("Show in the topology")}</a></StackItem>
                     {blockersOf(group, members).map(([address, driver, reason]) => (
                         <StackItem key={address}><Alert isInline variant="warning" component="h3" title={<>{format(_("$0 ($1)"), address, driver)}: <Said text={reason} /></>} /></StackItem>
                     ))}
@@ -206,7 +208,7 @@ export function DevicePage({ address, state }) {
             <PageSection>
                 <Grid hasGutter lg={6}>
                     <GridItem><Facts device={device} /></GridItem>
-                    {group && <GridItem><Group group={group} devices={state.devices} /></GridItem>}
+                    {group && <GridItem><Group group={group} devices={state.devices} address={address} /></GridItem>}
                     {device.Endpoint && !busy && <GridItem><Plan device={device} verb={planned} /></GridItem>}
                     {device.Endpoint && <GridItem><Fragment device={device} /></GridItem>}
                     {device.Endpoint && <GridItem><Holders device={device} /></GridItem>}

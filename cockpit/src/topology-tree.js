@@ -48,6 +48,16 @@ export function allParents(roots) {
     return roots.flatMap(node => node.children.length > 0 ? [node.id, ...allParents(node.children)] : []);
 }
 
+// The nodes above one; null if it is not there.
+export function pathTo(roots, id) {
+    for (const node of roots) {
+        const below = node.id === id ? [] : pathTo(node.children, id);
+        if (below)
+            return node.id === id ? [] : [node.id, ...below];
+    }
+    return null;
+}
+
 function countBelow(node) {
     return node.children.reduce((sum, child) => sum + 1 + countBelow(child), 0);
 }

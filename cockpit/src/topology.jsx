@@ -10,7 +10,7 @@ import { _, format } from "./i18n.js";
 import { breaksOf, useExplanations } from "./isolation.js";
 import { Said } from "./said.jsx";
 import { GROUPS, INDENT, KindGlyph, LEFT, BOX, ROW, Row, StateGlyph, groupText, kindOf } from "./topology-row.jsx";
-import { allParents, buildTree, framesOf, openAtFirst, visibleRows } from "./topology-tree.js";
+import { allParents, buildTree, framesOf, openAtFirst, pathTo, visibleRows } from "./topology-tree.js";
 import { href, useAnswer } from "./use-vfiod.js";
 import { details, vfiod } from "./vfiod.js";
 import { AVAILABILITIES, deviceName } from "./words.js";
@@ -96,11 +96,23 @@ function moved(key, rows, row, open, toggle) {
     }
 }
 
-function Picture({ rows, parents, sizes, breaks, toggle }) {
+// Goes to the row of a device once, when it is there.
+function useArrival(box, wanted, isThere) {
+    useEffect(() => {
+        const row = isThere && box.current.querySelector(`[data-id="${wanted}"]`);
+        if (row) {
+            row.scrollIntoView({ block: "center" });
+            row.focus({ preventScroll: true });
+        }
+    }, [box, wanted, isThere]);
+}
+
+function Picture({ rows, parents, sizes, breaks, toggle, wanted }) {
     const box = useRef(null);
     const wide = useWidth(box);
     const [current, setCurrent] = useState(null);
     const isShown = rows.some(({ node }) => node.id === current);
+    useArrival(box, wanted, wide > 0 && rows.some(({ node }) => node.id === wanted));
     const width = Math.max(wide, WIDTH + INDENT * Math.max(0, ...rows.map(row => row.depth)));
     const press = event => {
         const row = rows.find(({ node }) => node.id === event.target.closest("[data-id]")?.dataset.id);
@@ -170,7 +182,8 @@ function SharedGroup({ group, devices, explanation, ask }) {
     );
 }
 
-export function Topology({ state: { devices, groups } }) {
+// `wanted` is the address of a device to which the page shall go.
+export function Topology({ state: { devices, groups }, wanted }) {
     const addresses = devices.map(device => device.Address).join(" ");
     const { answer: parents, error } = useAnswer(listParents, [addresses]);
     const [toggled, setToggled] = useState(new Map());
@@ -182,10 +195,12 @@ export function Topology({ state: { devices, groups } }) {
     const roots = useMemo(() => parents ? buildTree(devices, parents) : [], [devices, parents]);
     const open = useMemo(() => {
         const all = openAtFirst(roots);
+        for (const id of pathTo(roots, wanted) || [])
+            all.add(id);
         for (const [id, isOpen] of toggled)
             isOpen ? all.add(id) : all.delete(id);
         return all;
-    }, [roots, toggled]);
+    }, [roots, toggled, wanted]);
     const rows = useMemo(() => visibleRows(roots, open), [roots, open]);
     // A row must not change only because another was opened.
     const now = useRef(open);
@@ -210,7 +225,7 @@ export function Topology({ state: { devices, groups } }) {
                 <Stack hasGutter>
                     {error && <StackItem><Failure title={_("The topology cannot be read")} error={error} /></StackItem>}
                     {!parents && !error && <StackItem><Spinner aria-label={_("vfiod lists the devices")} /></StackItem>}
-                    {parents && <StackItem><Picture rows={rows} parents={parents} sizes={sizes} breaks={breaks} toggle={toggle} /></StackItem>}
+                    {parents && <StackItem><Picture rows={rows} parents={parents} sizes={sizes} breaks={breaks} toggle={toggle} wanted={wanted} /></StackItem>}
                     {shared.length > 0 && <StackItem>
                         <Card component="section" id="shared-groups">
                             <CardTitle component="h2">{_("Why devices share a group")}</CardTitle>

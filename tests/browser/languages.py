@@ -31,8 +31,8 @@ TEXTS = """(() => {
     add(document.title);
     return [...found];
 })()"""
-# Words that no language translates.
-NAMES = re.compile(r"PCIe?|IOMMU|QEMU|libvirt|podman \(CDI\)|NUMA|ACS|USB|vfiod|Cockpit|GT/s|systemctl status|\b(?:flr|bus|pm)\b")
+# Words that no language translates; commands and messages of programs are in quotes.
+NAMES = re.compile(r"'[^']*'|\"[^\"]*\"|table DMAR|PCIe?|IOMMU|QEMU|libvirt|podman \(CDI\)|NUMA|ACS|USB|vfiod|Cockpit|GT/s|“[^”]*”|\b(?:flr|bus|pm)\b")
 TWO_WORDS = re.compile(r"[A-Za-z]{2,}[,:]? [A-Za-z]{2,}")
 
 
@@ -46,6 +46,11 @@ def without(text, names):
     for name in names:
         text = text.replace(name, "#")
     return NAMES.sub("#", text)
+
+
+def sentence(language, msgid):
+    """The format of a sentence of vfiod in another language."""
+    return next(translations[0] for one, _, translations in texts.read_catalog((ROOT / f"po/{language}.po").read_text()) if one == msgid)
 
 
 def hardware_names():
@@ -95,6 +100,8 @@ def chinese(tap, here):
     check(page, "device", True)
     page.click("#detach")
     page.until("document.querySelector('#change-dialog [data-finding=storage]')")
+    tap.contains("vfiod's sentence is translated as vfioctl does it", page.evaluate("document.querySelector('[data-finding=storage]').innerText"),
+                 "nvme0n1 " + sentence("zh_CN", "is open exclusively, and vfiod cannot find out by whom (ZFS, iSCSI, a virtual machine%s") % ")")
     page.click("#overrides button")
     page.until("document.querySelector('#override-storage')")
     check(page, "dialog", True)
@@ -117,6 +124,10 @@ def german(tap, here):
     page = here.open(language="de")
     page.until_text("13 von 21 Funktionen")
     tap.equal("the title is German", page.evaluate("document.title"), "PCI-Durchreichung")
+    page = here.open("device", PORT_1, language="de")
+    page.until("document.querySelector('#plan [data-step]')")
+    tap.contains("a reason is German", page.evaluate("document.querySelector('#plan').innerText"),
+                 sentence("de", "a virtual machine can use group %d") % 10)
     page = here.open(language="fr")
     page.until_text("13 of 21 functions")
     tap.equal("a language without a catalog is English", page.evaluate("document.documentElement.lang"), "en")

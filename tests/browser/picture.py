@@ -9,6 +9,7 @@ from cockpit import USER_PORT
 from place import NARROW, WIDE
 from suite import GPU, NIC, NVME, PORT_1, PORT_2, test
 
+PF = "0000:07:00.0"
 BRIDGE, ROOT_PORT = "0000:02:00.0", "0000:00:02.0"
 SPACES = pathlib.Path("/sys/bus/pci/devices")
 LABELS = "Object.fromEntries([...document.querySelectorAll('#topology [data-id]')].map(e => [e.dataset.id, e.getAttribute('aria-label')]))"
@@ -68,6 +69,29 @@ def topology(tap, here):
     page.click(f"#topology [data-id='{NIC}'] .name")
     page.until("document.querySelector('#detach')")
     tap.check("a row leads to the page of its device", page.evaluate("location.hash").endswith("05%3A00.0"))
+    page.click("#show-in-topology")
+    page.until(f"document.activeElement === {item(NIC)}")
+    tap.check("the page of a device leads to its row", True)
+
+
+@test
+def topology_virtual_functions(tap, here):
+    here.sim.run("vfs", PF, "7")
+    page = here.open("topology")
+    page.until(item(PF))
+    tap.equal("seven virtual functions are closed at first", attribute(page, PF, "aria-expanded"), "false")
+    tap.contains("the physical function says how many", attribute(page, PF, "aria-label"), "7 functions below")
+    page.click(f"#topology [data-toggle='{PF}']")
+    page.until("document.querySelectorAll('#topology [data-kind=virtual]').length === 7")
+    tap.check("a click on the arrow opens them", page.evaluate("location.hash").endswith("topology"))
+    function = page.evaluate("document.querySelector('#topology [data-kind=virtual]').dataset.id")
+    tap.equal("they are below it", [attribute(page, one, "aria-level") for one in (PF, function)], list("34"))
+    page = here.open("topology", function)
+    page.until(f"document.activeElement === {item(function)}")
+    tap.check("a link to a virtual function opens what is above it", True)
+    here.sim.run("vfs", PF, "0")
+    page.until("document.querySelectorAll('#topology [data-kind=virtual]').length === 0")
+    tap.check("they disappear", True)
 
 
 @test
@@ -153,7 +177,8 @@ def topology_looks(tap, here):
         name = "dark" if "width" not in choice else "narrow"
         here.picture(page, f"topology-{name}")
         tap.equal(f"axe-core finds nothing serious: topology, {name}", here.serious(page), [])
-        frame = page.evaluate("(e => [e.scrollWidth > e.clientWidth, e.getBoundingClientRect().right <= innerWidth])(document.querySelector('#topology-frame'))")
+        frame = page.evaluate("(e => { e.scrollLeft = 50; return [e.scrollLeft > 0, e.getBoundingClientRect().right <= innerWidth]; })"
+                              "(document.querySelector('#topology-frame'))")
         tap.equal(f"the picture scrolls inside its own frame: {name}", frame, [name == "narrow", True])
         if name == "narrow":
             page.tab_to("#topology [role=treeitem]")
