@@ -356,7 +356,7 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         /* The first call may have started the daemon, and its reply is to have the links, too. A device that does
          * not answer delays the start by LINKS_START_US. */
         if ((r = link_reader_new(event, manager->kernel, manager->inventory, &manager->links)) < 0 ||
-                        (r = link_reader_read_now(manager->links, LINKS_START_US)) < 0)
+                        (r = link_reader_read_now(manager->links, parts->links_start_us ?: LINKS_START_US)) < 0)
                 return log_error_errno(r, "Cannot read the links of the devices");
         drop_changes(manager);
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->worker,

@@ -64,6 +64,7 @@ typedef struct ManagerParts {
         uint64_t bus_deadline_us;        /* see system-bus.h */
         uint64_t idle_us;                /* see bus/idle.h; 0: vfiod does not end by itself */
         uint64_t polkit_deadline_us;     /* for tests: how long polkit may take; 0 for the default */
+        uint64_t links_start_us;         /* for tests: how long the start waits for the links; 0 for the default */
         int root_fd;                     /* taken over: root's listening socket; -EBADF for none */
         int lease_fd;                    /* taken over: the listening socket of leases; -EBADF for none */
 } ManagerParts;

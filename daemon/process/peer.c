@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#define PEER_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 1)
+
 int peer_connect(const char *path) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -31,10 +33,11 @@ static int open_peer(int fd, bool is_server, sd_event *event, sd_bus **ret) {
                 return r;
         if ((r = sd_bus_start(peer)) < 0)
                 return r;
-        /* The owner of the connection decides when it is closed, and not the event loop. */
+        /* The owner of the connection decides when it is closed, and not the event loop. What a helper has told comes before later
+         * calls on the bus: their answers would be out of date. */
         if (event &&
                         ((r = sd_bus_set_close_on_exit(peer, false)) < 0 ||
-                                        (r = sd_bus_attach_event(peer, event, SD_EVENT_PRIORITY_NORMAL)) < 0))
+                                        (r = sd_bus_attach_event(peer, event, PEER_PRIORITY)) < 0))
                 return r;
         *ret = TAKE_PTR(peer);
         return 0;

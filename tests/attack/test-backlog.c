@@ -120,7 +120,7 @@ static void stall(Fixture *fixture, RawBus **callers) {
 
 /* The queue of vfiod does not drain, so vfiod makes a new connection. It keeps its jobs and devices. */
 static void test_stalled_bus(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.bus_deadline_ms = 300, .reads_log = true});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.bus_deadline_ms = 2000, .reads_log = true});
         g_autofree char *path = g_strdup_printf("%s.root", fixture->state_folder);
         g_autofree char *owner = name_owner(fixture);
         g_autoptr(RawBus) root = raw_bus_connect_directly(path);

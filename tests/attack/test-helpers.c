@@ -14,7 +14,7 @@
 /* A message of sd-bus may have 128 MiB. vfiod has 512 MiB (MemoryMax=), and needs the text at most twice. */
 #define HUGE_TEXT (64 * 1024 * 1024)
 
-#define STEP_DEADLINE_MS 1000
+#define STEP_DEADLINE_MS 10000
 #define FLOOD 200000
 
 static guint64 count_descriptors(Fixture *fixture) {

@@ -7,7 +7,7 @@
 
 /* A program under test. It is killed when the test ends. Every wait has a deadline; the test fails when it is over. */
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 
 typedef struct Process Process;
 

@@ -42,7 +42,7 @@ static void expect(sd_bus *bus, const char *selector, const char *verb, const ch
 #define ERROR(name) BUS_ERROR_PREFIX name
 
 static void test_calls(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
         FakeKernel *kernel = fixture->kernel;
         sd_bus *bus;
 

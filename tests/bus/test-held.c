@@ -201,7 +201,7 @@ static void test_cancelled(void) {
 static void test_next_daemon(const void *restart) {
         Scene scene;
 
-        scene_begin(&scene, 2000);
+        scene_begin(&scene, 5000);
         Fixture *fixture = scene.fixture;
         check_is_stuck(&scene);
         ((void (*)(Fixture * fixture)) restart)(fixture);
@@ -223,7 +223,7 @@ static void test_next_daemon(const void *restart) {
 static void test_daemons(void) {
         Scene scene;
 
-        scene_begin(&scene, 2000);
+        scene_begin(&scene, 5000);
         for (unsigned i = 0; i < 3; i++) {
                 fixture_crash_daemon(scene.fixture);
                 fixture_wait_property(scene.fixture, NIC_PATH, DEVICE, "State", "'stuck'");

@@ -26,7 +26,7 @@ static void test_busy(void) {
 }
 
 static void test_stuck(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
         Pending *pending = fixture_detach_stalled(fixture, 2);
 
         pending_refused(pending, "Stuck", "*'unbind' of 0000:05:00.0*");
@@ -52,7 +52,7 @@ static void test_stuck(void) {
 
 /* A stuck job delays neither the end of the daemon nor the next daemon. */
 static void test_restart_while_stuck(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
         Pending *pending = fixture_detach_stalled(fixture, 2);
 
         pending_refused(pending, "Stuck", "*");

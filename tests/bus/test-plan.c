@@ -278,7 +278,7 @@ static void test_not_viable(void) {
 
 /* There is no plan for a group that a job is changing; there are plans for other groups. */
 static void test_busy_group(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
         Pending *pending = fixture_detach_stalled(fixture, 2);
 
         g_auto(Planned) busy = plan_make(fixture, DETACH_NIC);
@@ -318,7 +318,7 @@ static void await_plan(Fixture *fixture, const char *arguments) {
 /* An unbind by another program waits in the kernel for a device in use. The daemon cannot know this: plans for this
  * device wait too. They get replies, and they block nothing else. */
 static void test_waits(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
         const char *root = fake_kernel_get_root(fixture->kernel);
         g_autofree char *script = g_strdup_printf("echo " NIC " >%s/sys/bus/pci/drivers/vfio-pci/unbind", root);
         const char *const argv[] = {"sh", "-c", script, NULL};

@@ -256,7 +256,7 @@ static void test_caller_leaves(void) {
 static void test_deadline(void) {
         Scene scene;
 
-        scene_begin(&scene, &(FixtureOptions){.polkit_deadline_ms = 300});
+        scene_begin(&scene, &(FixtureOptions){.polkit_deadline_ms = 3000});
         pending_refused(hold_detach(&scene), ACCESS_DENIED, "*because polkit did not answer in time*");
         polkit_stub_await_cancelled(scene.polkit, 1);
         polkit_stub_release(scene.polkit, VERDICT_AUTHORIZE);

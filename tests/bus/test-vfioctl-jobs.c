@@ -390,7 +390,7 @@ static void test_force(void) {
 
 /* The group's node is free, but a process has the cdev of the card open without using it. */
 static void test_cdev(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
 
         fake_kernel_do(fixture->kernel, "cdevs on");
         Process *holder = start_holder_of(fixture, "devices/vfio0");

@@ -41,8 +41,8 @@ static void test_line(void) {
         Terminal *terminal = terminal_open(100);
         Process *client = start_stalled(fixture, terminal, "detach ens3");
 
-        g_autofree char *shown = terminal_expect(terminal, ERASE);
-        g_assert_cmpstr(shown, ==, LINE_UNBIND);
+        /* If the job needs long until then, the line of an earlier step comes first. */
+        g_free(terminal_expect(terminal, LINE_UNBIND));
         fake_kernel_do(fixture->kernel, "resume");
         /* the line is erased when the result comes */
         g_autofree char *rest = terminal_read_rest(terminal);
@@ -79,8 +79,7 @@ static void test_narrow(void) {
         Terminal *terminal = terminal_open(30);
         Process *client = start_stalled(fixture, terminal, "detach ens3");
 
-        g_autofree char *shown = terminal_expect(terminal, ERASE);
-        g_assert_cmpstr(shown, ==, "\rdetach group 12: step 5 of 7," ERASE);
+        g_free(terminal_expect(terminal, "\rdetach group 12: step 5 of 7," ERASE));
         fake_kernel_do(fixture->kernel, "resume");
         g_free(terminal_read_rest(terminal));
         g_assert_cmpint(process_finish(client), ==, 0);
@@ -276,7 +275,7 @@ static void test_too_late(void) {
 }
 
 static void test_stuck(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 1500});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
         Terminal *terminal = terminal_open(100);
         Process *client = start_stalled(fixture, terminal, "detach ens3");
 

@@ -159,7 +159,7 @@ static void test_json_errors(void) {
 
 /* Each of the seven exit codes, for each reason that a user can meet. */
 static void test_exit_codes(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 2000});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
         FakeKernel *kernel = fixture->kernel;
 
         EXPECT(0, "", "groups");

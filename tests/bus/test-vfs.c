@@ -141,7 +141,7 @@ static void test_job(void) {
 
 /* The write does not return from the kernel: the caller gets an error, and the job continues. */
 static void test_stuck(void) {
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 500});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 5000});
 
         fake_kernel_do(fixture->kernel, "stall 2");
         refused(fixture, "ens4", 2, TO_DETACH, "Stuck", "*'set-vfs' of " PF "*");

@@ -113,7 +113,7 @@ static void check_untouched(World *world, const Truth *before) {
         }
 }
 
-#define REAP_SECONDS 20
+#define REAP_SECONDS 60
 
 /* A worker removes the state file of a device that vfiod has forgotten, and may need a moment. ledger_check() then
  * finds a file that is still there. */

@@ -27,9 +27,12 @@
 #define HELPERS_IDLE_US 500000
 
 /* Shorter than on a real host, too. */
+/* Longer: tests compare links that were read at the start. */
+#define LINKS_START_US 5000000
+
 static const LeaseLimits lease_limits = {
                 .leases = {.total = 8, .per_user = 2, .for_root = 4},
-                .claim_us = 2000000,
+                .claim_us = 6000000,
                 .grace_us = 200000,
                 .retry_min_us = 50000,
                 .retry_max_us = 200000,
@@ -233,6 +236,7 @@ static int run(const char *root, const char *control_socket, const char *state_f
                         .udev_database = database,
                         .bus_deadline_us =
                                         deadline_ms ? strtoull(deadline_ms, NULL, 10) * 1000 : SYSTEM_BUS_DEADLINE_US,
+                        .links_start_us = LINKS_START_US,
                         .polkit_deadline_us = polkit_ms ? strtoull(polkit_ms, NULL, 10) * 1000 : 0,
                         .idle_us = idle_ms ? strtoull(idle_ms, NULL, 10) * 1000 : 0,
                         .root_fd = root_fd,

@@ -13,7 +13,7 @@
 #define FIRST "0000:00:03.0"
 #define SECOND "0000:00:04.0"
 #define THIRD "0000:00:05.0"
-#define TURN_MAX_US (20 * G_USEC_PER_SEC)
+#define TURN_MAX_US (60 * G_USEC_PER_SEC)
 
 typedef struct Bed {
         TempTree *tree;

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 /* Much longer than a read takes: a read that waits would never end. */
-#define PATIENCE_S 20
+#define PATIENCE_S 60
 
 static int write_file(StateFolder *folder, const char *name, const char *value, int *ret_fd) {
         json_t *json = json_pack("{s:s}", "key", value);

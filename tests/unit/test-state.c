@@ -131,7 +131,7 @@ static void test_bytes(void) {
 }
 
 /* Far more than a start takes: a start that waits does not end at all. */
-#define PATIENCE_S 20
+#define PATIENCE_S 60
 
 static void put_junk(StateFolder *folder, const char *parent) {
         static const char *const names[] = {"999999999", "9999999999", "01", "0", "1.new", "x", "-1", NIC2, VF0 ".new",

@@ -156,7 +156,7 @@ static int take(UeventSource *source, Uevent *ret) {
         int r;
 
         while ((r = take_now(source, ret)) == 0)
-                g_assert_cmpint(poll(&poll_fd, 1, 10000), ==, 1);
+                g_assert_cmpint(poll(&poll_fd, 1, 60000), ==, 1);
         return r;
 }
 

@@ -9,7 +9,7 @@ import json
 
 import byhand
 from neighbours import LIBVIRT_UNITS
-from rules import Rules, status
+from rules import Rules, await_status
 from view import UNIT, eventually
 from watch import Signals
 
@@ -36,11 +36,14 @@ def tools(address):
 def check_view(machine, what):
     """vfiod reports what sysfs says, and a restarted daemon reports the same."""
     tap, view, guest = machine.tap, machine.view, machine.guest
-    devices = json.loads(view.vfioctl("--json devices")[1])["devices"]
-    found = {device["address"]: device["driver"] or "" for device in devices}
-    tap.equal(f"{what}: vfiod reports the driver of each device as sysfs does", found,
-              {address: driver.rpartition("/")[2] for address, (driver, _) in
-               zip(machine.everything, machine.bindings(*machine.everything))})
+    real = {address: driver.rpartition("/")[2] for address, (driver, _) in
+            zip(machine.everything, machine.bindings(*machine.everything))}
+
+    def reported():
+        return {device["address"]: device["driver"] or "" for device in json.loads(view.vfioctl("--json devices")[1])["devices"]}
+
+    found = eventually(reported, real)
+    tap.equal(f"{what}: vfiod reports the driver of each device as sysfs does", found, real)
     for number, group in view.groups().items():
         blockers = [address for address in group["members"] if found[address] not in MANAGE_OWN_DMA]
         if group["viable"] != (not blockers):
@@ -48,8 +51,7 @@ def check_view(machine, what):
     before = [view.vfioctl(f"--json {verb}")[1] for verb in ("devices", "groups")]
     guest.check_run(f"systemctl restart {UNIT}")
     tap.equal(f"{what}: a restarted daemon reports the same",
-              [view.vfioctl(f"--json {verb}")[1] for verb in ("devices", "groups")],
-              before)
+              eventually(lambda: [view.vfioctl(f"--json {verb}")[1] for verb in ("devices", "groups")], before), before)
 
 
 def loop(guest, *commands):
@@ -77,7 +79,7 @@ def check_at_once(machine):
     tap.equal("all bindings are as before", eventually(lambda: machine.bindings(*machine.everything), before), before)
     eventually(lambda: view.state(other_port), "host")
     check_view(machine, "after all programs ran at once")
-    tap.equal("no state file is left", view.records(), [])
+    tap.equal("no state file is left", eventually(view.records, []), [])
 
 
 def check_rule_released(machine):
@@ -88,20 +90,20 @@ def check_rule_released(machine):
     with Rules(machine, nic=nic):
         for tool, (_, reattach) in tools(machine.nic).items():
             tap.equal(f"{tool}: the rule detaches the device",
-                      eventually(lambda: view.state(machine.nic), "detached", 30),
+                      eventually(lambda: view.state(machine.nic), "detached"),
                       "detached")
             guest.check_run(reattach)
             tap.equal(f"{tool}: the tool reattaches it; vfiod reports the state host",
                       eventually(lambda: view.state(machine.nic), "host"), "host")
-            tap.equal(f"{tool}: the rule reports it as released", status(machine, "nic")[machine.nic][0], "released")
+            tap.equal(f"{tool}: the rule reports it as released", await_status(machine, "nic", machine.nic, "released")[0], "released")
             guest.check_run("vfioctl rescan")
             tap.equal(f"{tool}: vfiod does not detach it again",
                       (eventually(lambda: machine.snapshot(machine.nic), before),
                                                          view.state(machine.nic)), (before, "host"))
             guest.check_run(f"systemctl restart {UNIT}")
-        eventually(lambda: view.state(machine.nic), "detached", 30)
+        eventually(lambda: view.state(machine.nic), "detached")
     tap.equal("vfiod can reattach it", view.vfioctl(f"reattach {machine.nic}")[0], 0)
-    tap.equal("it is bound as before", machine.snapshot(machine.nic), before)
+    tap.equal("it is bound as before", eventually(lambda: machine.snapshot(machine.nic), before), before)
     guest.check_run(f"systemctl stop {LIBVIRT_UNITS}")
 
 
@@ -119,9 +121,9 @@ def check_member_lost(machine):
     tap.equal("vfiod signals that the group is not viable and names the blocking device",
               line and line["properties"]["blockers"],
               [{"address": second, "driver": "e1000e", "reason": "e1000e does DMA for the host"}])
-    tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT} --lines=10"),
+    tap.contains("the journal says so", view.journal("--lines=10"),
                  f"is not viable any more: {second} is on e1000e")
     tap.equal("one port is detached, the other is on the host driver",
               [view.state(port) for port in machine.card], ["detached", "host"])
     tap.equal("vfiod reattaches the remaining port",
-              (view.vfioctl(f"reattach {first}")[0], machine.snapshot(first, second)), (0, before))
+              (view.vfioctl(f"reattach {first}")[0], eventually(lambda: machine.snapshot(first, second), before)), (0, before))

@@ -97,7 +97,7 @@ class Booted(Host):
         return sorted(re.findall(r"^# device (\S+) ", text, re.MULTILINE))
 
     def wait_lines(self, addresses):
-        return eventually(self.lines, sorted(addresses), 30)
+        return eventually(self.lines, sorted(addresses))
 
     def rule(self, name, address, **sections):
         """Write a rule for one device."""
@@ -116,12 +116,12 @@ def check_first(machine):
     for name, address in (("nic", machine.nic), ("sound", machine.sound), ("root", machine.root)):
         machine.rule(name, address)
     guest.check_run("vfioctl rescan")
-    tap.equal("the rule detaches the network card", eventually(lambda: view.state(machine.nic), "detached", 30), "detached")
-    found, message = rules.status(machine, "root")[machine.root]
+    tap.equal("the rule detaches the network card", eventually(lambda: view.state(machine.nic), "detached"), "detached")
+    found, message = rules.await_status(machine, "root", machine.root, "refused")
     tap.equal("the rule for the boot disk is refused", found, "refused")
     tap.contains("the rule says why", message, "vda is mounted")
     tap.equal("the rule for the sound card is refused, after a few attempts",
-              eventually(lambda: rules.status(machine, "sound")[machine.sound][0], "refused", 30), "refused")
+              eventually(lambda: rules.status(machine, "sound")[machine.sound][0], "refused"), "refused")
     tap.equal("only the detached card is in the boot file", machine.wait_lines([machine.nic]), [machine.nic])
     guest.check_run("systemctl stop sound-opener && vfioctl rescan")
     both = sorted([machine.nic, machine.sound])
@@ -178,13 +178,13 @@ def check_taken(machine, what):
     for name, address, driver in (("network", machine.nic, "e1000e"), ("sound", machine.sound, "snd_hda_intel")):
         tap.equal(f"{what}: the {name} card is on vfio-pci", machine.driver(address), "vfio-pci")
         tap.equal(f"{what}: the kernel's log has no line of {driver} for it", machine.log(driver, address), [])
-        tap.equal(f"{what}: vfiod has detached it", eventually(lambda address=address: view.state(address), "detached", 30),
+        tap.equal(f"{what}: vfiod has detached it", eventually(lambda address=address: view.state(address), "detached"),
                   "detached")
     both = sorted([machine.nic, machine.sound])
     tap.equal(f"{what}: both stay in the boot file", machine.wait_lines(both), both)
     tap.check(f"{what}: e1000e has the cards without a rule", all(machine.driver(other) == "e1000e" for other in machine.others))
     tap.equal(f"{what}: the early unit finds no sound card", guest.run("ls /dev/snd/controlC0 2>/dev/null")[1], "")
-    tap.equal(f"{what}: the rule for the boot disk is refused", rules.status(machine, "root")[machine.root][0], "refused")
+    tap.equal(f"{what}: the rule for the boot disk is refused", rules.await_status(machine, "root", machine.root, "refused")[0], "refused")
 
 
 def check_second(machine):
@@ -240,11 +240,11 @@ def check_escape(machine):
     """vfiod.early=0: the host drivers get the cards first."""
     tap, view = machine.tap, machine.view
     tap.check("vfiod.early=0: e1000e had the network card", machine.log("e1000e", machine.nic))
-    tap.equal("vfiod.early=0: then its rule detaches it", eventually(lambda: view.state(machine.nic), "detached", 30), "detached")
+    tap.equal("vfiod.early=0: then its rule detaches it", eventually(lambda: view.state(machine.nic), "detached"), "detached")
     tap.check("vfiod.early=0: the early unit has the sound card open", machine.guest.wait_for(
         "ls -l /proc/$(systemctl show --value -P MainPID sound-opener)/fd | grep -q controlC0"))
     tap.equal("vfiod.early=0: so the rule for the sound card is refused",
-              eventually(lambda: rules.status(machine, "sound")[machine.sound][0], "refused", 30), "refused")
+              eventually(lambda: rules.status(machine, "sound")[machine.sound][0], "refused"), "refused")
     tap.equal("vfiod.early=0: a card whose rule is refused has no line", machine.wait_lines([machine.nic]), [machine.nic])
     # For the next boot.
     machine.guest.check_run("systemctl enable systemd-networkd; "

@@ -82,8 +82,8 @@ def check_cycles(tap, destdir, cycles):
         tap.note(f"{seconds:.0f} s, {seconds / cycles:.2f} s a cycle")
 
         tap.equal("drivers, overrides, names and MAC addresses are as before",
-                  host.snapshot(guest, *ports), before)
-        tap.equal("no state file is left", view.records(), [])
+                  eventually(lambda: host.snapshot(guest, *ports), before), before)
+        tap.equal("no state file is left", eventually(view.records, []), [])
         tap.equal("the same daemon is still running", view.unit("MainPID"), pid)
         if tap.check("the loop measured every cycle", len(memory) == cycles, len(memory)):
             warm = memory[WARM_UP - 1]

@@ -292,7 +292,7 @@ class Guest:
             argv = ["runuser", "-u", user, "--", *argv]
         return self.connection.start(argv, terminal, size)
 
-    def run(self, command, timeout=60, user=None, terminal=False):
+    def run(self, command, timeout=120, user=None, terminal=False):
         """Run a shell command. Returns (status, output), stdout and stderr together. After `timeout` seconds, kills the
         command if possible and raises GuestTimeout."""
         program = self.start(command, user, terminal)
@@ -305,7 +305,7 @@ class Guest:
             raise
         return status, program.output
 
-    def check_run(self, command, timeout=60, user=None):
+    def check_run(self, command, timeout=120, user=None):
         """Run a shell command that must succeed. Returns its output without the last newline."""
         status, output = self.run(command, timeout, user)
         if status != 0:
@@ -353,7 +353,7 @@ class Guest:
         """The addresses of the devices in an IOMMU group, sorted."""
         return self.check_run(f"ls /sys/kernel/iommu_groups/{group}/devices").split()
 
-    def hold(self, *addresses, timeout=60, way=None):
+    def hold(self, *addresses, timeout=120, way=None):
         """Hold devices of one group (all on vfio-pci) as a VM does, in a way of systems.py. The default is the guest's
         first. Returns the Program of the holder; its stop() or close_input() releases the devices."""
         name = (way or self.facts.ways[0]).name
@@ -365,7 +365,7 @@ class Guest:
         """Hot-plug a device into a root port. Returns when QEMU has it; the guest may not have it yet."""
         self.qmp.execute("device_add", **{"driver": driver, "id": identifier, "bus": port, **properties})
 
-    def unplug(self, identifier, timeout=30):
+    def unplug(self, identifier, timeout=60):
         """Ask the guest to release a device. See also pull()."""
         deadline = time.monotonic() + timeout
         while True:

@@ -49,7 +49,7 @@ def check_created(machine):
     status, output = machine.view.vfioctl(f"vfs {machine.card} {VFS}")
     tap.check("all VFs are created", status == 0, output)
     tap.equal("the host's driver has all of them",
-              eventually(lambda: host.drivers(machine.guest, *machine.vfs()), ["igbvf"] * VFS, 30), ["igbvf"] * VFS)
+              eventually(lambda: host.drivers(machine.guest, *machine.vfs()), ["igbvf"] * VFS), ["igbvf"] * VFS)
     tap.equal("each VF is in a group of its own", len({machine.guest.group(vf) for vf in machine.vfs()}), VFS)
     machine.guest.check_run(f"ip link set {machine.name} up; udevadm settle")
 
@@ -89,7 +89,7 @@ def check_card(machine):
     tap.equal("no other VF has a VLAN", [machine.settings(number)["vlan"] for number in range(1, VFS)], others)
     status, output = view.vfioctl(f"vfs {machine.card} 0 {USE}")
     tap.check("the VFs are removed", status == 0, output)
-    tap.equal("no state file is left", view.records(), [])
+    tap.equal("no state file is left", eventually(view.records, []), [])
 
 
 def found_vfs(machine):
@@ -104,7 +104,7 @@ def check_vfs(machine, what, count):
     """Wait until the card has this number of VFs, and all are detached."""
     wanted = [["vfio-pci", "detached"]] * count
     machine.tap.equal(f"{what}: {count} VFs are detached",
-                      eventually(lambda: list(found_vfs(machine).values()), wanted, 60), wanted)
+                      eventually(lambda: list(found_vfs(machine).values()), wanted), wanted)
 
 
 def check_later(machine):
@@ -114,7 +114,7 @@ def check_later(machine):
         guest.check_run(f"echo 2 > {machine.folder}/sriov_numvfs")
         check_vfs(machine, "after the VFs were created by hand", 2)
         tap.equal("the rule reports them as applied", eventually(lambda: status(machine, "later"), dict.fromkeys(
-            found_vfs(machine), ("applied", None)), 30), dict.fromkeys(found_vfs(machine), ("applied", None)))
+            found_vfs(machine), ("applied", None))), dict.fromkeys(found_vfs(machine), ("applied", None)))
         tap.equal("the card stays with the host", view.state(machine.card), "host")
         guest.check_run(f"echo 0 > {machine.folder}/sriov_numvfs")
         tap.equal("after the VFs were removed by hand, no state file is left", eventually(view.records, []), [])

@@ -59,8 +59,8 @@ class Packaged(Host):
 
     def check_home(self, what):
         """The card is with the host as at the beginning, with the names of its interfaces."""
-        self.tap.equal(f"{what}: the card is with the host", eventually(self.states, {"host"}, 60), {"host"})
-        self.tap.equal(f"{what}: as before", eventually(lambda: self.snapshot(*self.card), self.before, 30), self.before)
+        self.tap.equal(f"{what}: the card is with the host", eventually(self.states, {"host"}), {"host"})
+        self.tap.equal(f"{what}: as before", eventually(lambda: self.snapshot(*self.card), self.before), self.before)
 
     def check_detached(self, what):
         self.tap.equal(f"{what}: the card is on vfio-pci", self.drivers(), {"vfio-pci"})
@@ -179,7 +179,7 @@ def check_remove(machine):
     """Removal while a rule has detached the card."""
     tap, guest, view = machine.tap, machine.guest, machine.view
     tap.equal("vfioctl adds a rule", view.vfioctl(f"rule add {machine.card[0]} --group")[0], 0)
-    tap.equal("the rule detaches the card", eventually(machine.states, {"detached"}, 60), {"detached"})
+    tap.equal("the rule detaches the card", eventually(machine.states, {"detached"}), {"detached"})
     tap.check("the card is in the boot file", guest.wait_for(f"grep -q {machine.card[0]} {BOOT_FILE}"))
     output = machine.dpkg("dpkg --remove vfiod")
     for address in machine.card:

@@ -43,14 +43,14 @@ class Program:
         """Send a signal to the program's whole process group."""
         self.connection.send({"do": "signal", "id": self.number, "signal": int(number)})
 
-    def wait(self, timeout=60):
+    def wait(self, timeout=120):
         """Wait until the program ends and return its status. After `timeout` seconds raise GuestTimeout; the program
         continues to run."""
         self.connection.wait(lambda: self.status is not None, timeout,
                              lambda: f"still running after {timeout} s: {self.command}\n{self.output}")
         return self.status
 
-    def read_until(self, text, timeout=60):
+    def read_until(self, text, timeout=120):
         """Wait until the program has written `text` (after what earlier calls returned). Return everything up to the
         end of `text`. Raises GuestError if the program ends before that."""
         self.connection.wait(lambda: text in self.output[self.position:] or self.status is not None, timeout,
@@ -62,16 +62,16 @@ class Program:
         self.position = found + len(text)
         return piece
 
-    def read_line(self, timeout=60):
+    def read_line(self, timeout=120):
         """Wait for the next line and return it without its line end."""
         return self.read_until("\n", timeout).rstrip("\r\n")
 
-    def stop(self, timeout=30):
+    def stop(self, timeout=60):
         """End the program with SIGTERM, then SIGKILL. Returns its status. Raises GuestTimeout if it is stuck in the
         kernel."""
         self.signal(signal.SIGTERM)
         try:
-            return self.wait(5)
+            return self.wait(20)
         except GuestTimeout:
             self.signal(signal.SIGKILL)
             return self.wait(timeout)

@@ -21,12 +21,12 @@ class Qmp:
         self.messages = []
         self.events = []
 
-    def negotiate(self, timeout=60):
+    def negotiate(self, timeout=120):
         """Read the greeting. Call this once, before anything else."""
         self.receive(time.monotonic() + timeout, lambda message: "QMP" in message)
         self.execute("qmp_capabilities")
 
-    def execute(self, command, timeout=60, **arguments):
+    def execute(self, command, timeout=120, **arguments):
         """Run one command and return its result. Underscores are not changed; for names with dashes, pass a dictionary
         with **."""
         request = {"execute": command, "arguments": arguments}
@@ -37,7 +37,7 @@ class Qmp:
             raise QmpError(f"{command}: {reply['error']['desc']}")
         return reply["return"]
 
-    def await_event(self, name, timeout=60, **data):
+    def await_event(self, name, timeout=120, **data):
         """Return the data of the next event `name` that contains `data`. Waits for the event if necessary."""
         def wanted(message):
             return message.get("event") == name and data.items() <= message.get("data", {}).items()

@@ -10,6 +10,8 @@ udev is told to reload its rules at once, because by itself it checks them only 
 import json
 import shlex
 
+from view import eventually
+
 FOLDER = "/etc/vfiod/rules.d"
 EARLY = "/run/udev/rules.d/05-vfiod.rules"
 
@@ -36,6 +38,12 @@ class Rules:
 def text(sections):
     return "\n".join(f"[{section}]\n" + "".join(f"{key}={value}\n" for key, value in keys.items())
                      for section, keys in sections.items())
+
+
+def await_status(machine, name, address, word):
+    """Wait until the rule has this status for the device. Returns (status, message)."""
+    eventually(lambda: status(machine, name)[address][0], word)
+    return status(machine, name)[address]
 
 
 def status(machine, name):

@@ -91,7 +91,7 @@ def run_storm(machine, what):
               sorted(machine.view.device(machine.controller)["virtual_functions"]),
               sysfacts.vf_addresses(guest, machine.controller))
     tap.equal(f"{what}: a client that only listened to signals agrees too",
-              eventually(listener.differences, [], 60), [])
+              eventually(listener.differences, []), [])
     counts = listener.counts()
     tap.note(f"{what}: {sent} events, lost {events_lost(machine)} times, {answered} calls, signals: {counts}")
     tap.check(f"{what}: there is no signal for a device that did not change",
@@ -115,7 +115,7 @@ def check_overrun(machine):
     run_storm(machine, "overrun")
     lost = events_lost(machine)
     tap.check("events were lost", lost > 0, lost)
-    tap.contains("the journal says so", guest.check_run(f"journalctl --unit={UNIT}"), "Kernel events were lost")
+    tap.contains("the journal says so", machine.view.journal(""), "Kernel events were lost")
     guest.check_run(f"rm {DROP_IN}")
 
 
@@ -160,7 +160,7 @@ def check_idle(machine):
         calls = trace(guest, pid, 61)
     # When strace attaches, the system call that vfiod waits in ends, and vfiod makes it once more.
     tap.check("in a minute vfiod makes no system call except the one that it waits in",
-              calls and calls[-1][1].startswith("epoll_wait(") and float(calls[-1][0]) < float(calls[0][0]) + 1, calls)
+              calls and calls[-1][1].startswith("epoll_wait(") and float(calls[-1][0]) < float(calls[0][0]) + 5, calls)
     tap.check("it waits without a timeout", len(calls) <= 3, calls)
     tap.equal("it is still the same process", machine.view.unit("MainPID"), pid)
     guest.check_run("rm -r /etc/vfiod/rules.d")

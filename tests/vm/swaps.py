@@ -13,7 +13,7 @@ import host
 from hotplug import check_managed, plug_known, pull
 from machine import ERROR, play, refused
 from midway import Pause, await_step, file_of
-from rules import Rules, status
+from rules import Rules, await_status
 from hotplug import KNOWN_KIND, PLUGGED
 from view import REFUSED, UNIT, eventually
 from watch import Signals
@@ -22,14 +22,14 @@ from watch import Signals
 def plug_attached(machine, port="hot-0"):
     """Plug the card in, and wait until its state is host and its interface exists. Returns its address."""
     place = plug_known(machine, port)
-    machine.tap.equal("a card is plugged in", eventually(lambda: machine.view.state(place), "host", 30), "host")
+    machine.tap.equal("a card is plugged in", eventually(lambda: machine.view.state(place), "host"), "host")
     check_managed(machine, "a card is plugged in", place)
     return place
 
 
 def journal(machine, text):
     """Whether the journal of the daemon contains this text."""
-    return machine.guest.wait_for(f"journalctl --unit={UNIT} --boot | grep -qF '{text}'", 10)
+    return machine.guest.wait_for(f"journalctl --unit={UNIT} --boot | grep -qF '{text}'")
 
 
 def check_return(machine):
@@ -81,7 +81,7 @@ def check_other_card(machine):
     pull(machine)
     guest.plug("e1000e", "plugged", "hot-0", subsys=0x4321, **PLUGGED)
     tap.equal("the state of another card in its slot is host",
-              eventually(lambda: view.state(place), "host", 30), "host")
+              eventually(lambda: view.state(place), "host"), "host")
     check_managed(machine, "another card", place)
     tap.check("the journal says so", journal(machine, f"{place}: the slot of a detached card holds another card now"))
     output = refused(machine, "another card", "reattach", place, REFUSED, ERROR + "IdentityChanged")
@@ -101,7 +101,7 @@ def check_other_card(machine):
     eventually(lambda: view.state(elsewhere), None)
     plug_known(machine)
     tap.equal("in its first slot again, the card is detached",
-              eventually(lambda: view.state(place), "detached", 30), "detached")
+              eventually(lambda: view.state(place), "detached"), "detached")
     tap.equal("it is reattached", (view.vfioctl(f"reattach {place}")[0], view.records()), (0, []))
     check_managed(machine, "after reattach", place)
     pull(machine)
@@ -113,7 +113,7 @@ def check_held(machine):
     tap, guest, view = machine.tap, machine.guest, machine.view
     with Rules(machine, known=KNOWN_KIND):
         place = plug_known(machine)
-        tap.equal("a rule detaches a card", eventually(lambda: view.state(place), "detached", 30), "detached")
+        tap.equal("a rule detaches a card", eventually(lambda: view.state(place), "detached"), "detached")
         holder = guest.hold(place)
         signals = Signals(guest)
         guest.unplug("plugged")
@@ -124,7 +124,7 @@ def check_held(machine):
         tap.contains("vfioctl show names the holder", view.vfioctl(f"show {place}")[1], "Held by: process")
         tap.equal("a rescan finds that it has no driver",
                   (view.vfioctl("rescan")[0], view.state(place)), (0, "driverless"))
-        tap.equal("the rule does not detach it again", status(machine, "known")[place][0], "released")
+        tap.equal("the rule does not detach it again", await_status(machine, "known", place, "released")[0], "released")
         tap.equal("vfiod makes no job", view.vfioctl("--json jobs")[1].count("number"), 0)
         tap.equal("another device can be detached and reattached", [view.vfioctl(f"{verb} {machine.nic}")[0]
                                                     for verb in ("detach", "reattach")], [0, 0])
@@ -134,7 +134,7 @@ def check_held(machine):
         guest.qmp.await_event("DEVICE_DELETED", device="plugged")
         plug_known(machine)
         tap.equal("plugged in again, the card is detached again",
-                  eventually(lambda: view.state(place), "detached", 30), "detached")
+                  eventually(lambda: view.state(place), "detached"), "detached")
         signals.end()
     tap.equal("without the rule it stays detached", view.state(place), "detached")
     tap.equal("it is reattached", (view.vfioctl(f"reattach {place}")[0], machine.driver(place)), (0, "e1000e"))
@@ -164,10 +164,10 @@ def check_pulled_midway(machine):
         if verb == "reattach":
             plug_known(machine)
             tap.equal(f"{what}: plugged in again, its state is host",
-                      eventually(lambda: view.state(place), "host", 30), "host")
+                      eventually(lambda: view.state(place), "host"), "host")
             pull(machine)
             eventually(lambda: view.state(place), None)
-        tap.equal(f"{what}: no state file is left", view.records(), [])
+        tap.equal(f"{what}: no state file is left", eventually(view.records, []), [])
 
 
 PARTS = [check_return, check_other_card, check_held, check_pulled_midway]

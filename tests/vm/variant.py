@@ -70,7 +70,7 @@ def check_gets(machine, what, options, driver, planned=None):
     tap.contains(f"{what}: detach says the driver", output, f"{machine.card}: {HOST_DRIVER} -> {driver}\n")
     tap.equal(f"{what}: the kernel's driver and driver_override", machine.bindings(machine.card), [[driver, driver]])
     tap.equal(f"{what}: it is reattached", view.vfioctl(f"reattach {machine.card}")[0], 0)
-    tap.equal(f"{what}: it is bound as before, with its name", machine.before(), before)
+    tap.equal(f"{what}: it is bound as before, with its name", eventually(lambda: machine.before(), before), before)
     return plan
 
 
@@ -106,7 +106,7 @@ def check_chosen(machine):
         tap.contains("the refusal names the process", output, f"process {byhand.machine_pid(guest)} (qemu-system-x86)")
         byhand.stop_machine(vm)
     tap.equal("the card is reattached", view.vfioctl(f"reattach {name}")[0], 0)
-    tap.equal("it is bound as before", machine.before(), before)
+    tap.equal("it is bound as before", eventually(lambda: machine.before(), before), before)
 
 
 def check_named(machine):
@@ -137,7 +137,7 @@ def check_modprobe(machine):
         if planned == PLAIN:
             tap.contains(f"{what}: the plan warns", plan, f"the module '{VARIANT}', which can do more than {PLAIN}")
             tap.contains(f"{what}: the plan says why", plan, words)
-        tap.contains(f"{what}: the journal says why", guest.check_run(f"journalctl --no-pager --boot --unit={UNIT} --output=cat"),
+        tap.contains(f"{what}: the journal says why", view.journal("--boot --output=cat"),
                      f"There is a variant driver for {machine.card}, the module '{VARIANT}', which can do more than {PLAIN}")
         before = machine.before()
         status, output = view.vfioctl(f"detach {machine.card} --driver={VARIANT}")
@@ -156,7 +156,7 @@ def check_rules(machine):
                                ("no Driver=", {}, VARIANT)):
         before = machine.before()
         with Rules(machine, card={"Match": MATCH, "Detach": keys}):
-            tap.equal(f"{what}: the rule detaches the card", eventually(lambda: view.state(machine.card), "detached", 30), "detached")
+            tap.equal(f"{what}: the rule detaches the card", eventually(lambda: view.state(machine.card), "detached"), "detached")
             tap.equal(f"{what}: the driver and driver_override", machine.bindings(machine.card), [[driver, driver]])
             check_boot_line(machine, what, driver)
             machine.pull()
@@ -166,11 +166,11 @@ def check_rules(machine):
                       signals.lines())
             signals.end()
             tap.equal(f"{what}: it has the same driver", machine.bindings(machine.card), [[driver, driver]])
-            tap.equal(f"{what}: the rule is applied", rules.status(machine, "card"), {machine.card: ("applied", None)})
+            tap.equal(f"{what}: the rule is applied", rules.await_status(machine, "card", machine.card, "applied"), ("applied", None))
             tap.equal(f"{what}: it is reattached", view.vfioctl(f"reattach {machine.card}")[0], 0)
-        tap.equal(f"{what}: it is bound as before", machine.before(), before)
+        tap.equal(f"{what}: it is bound as before", eventually(lambda: machine.before(), before), before)
     with Rules(machine, card={"Match": MATCH, "Detach": {"Driver": "none_vfio_pci"}}):
-        found, message = rules.status(machine, "card")[machine.card]
+        found, message = rules.await_status(machine, "card", machine.card, "refused")
         tap.equal("Driver= of no module: the rule is refused", found, "refused")
         tap.contains("Driver= of no module: the rule says why", message, "no driver and no module 'none_vfio_pci'")
         tap.equal("Driver= of no module: the card is with the host", (machine.driver(), view.state(machine.card)),
@@ -182,7 +182,7 @@ def check_boot_line(machine, what, driver):
     def line():
         return machine.guest.run(f"grep '^KERNEL==\"{machine.card}\"' {BOOT}")[1]
     machine.tap.check(f"{what}: the line for the boot names the driver", eventually(
-        lambda: f'ATTR{{driver_override}}="{driver}"' in line() and f'"kmod load {driver}"' in line(), True, 30), line())
+        lambda: f'ATTR{{driver_override}}="{driver}"' in line() and f'"kmod load {driver}"' in line(), True), line())
 
 
 def check_early(machine):
@@ -190,7 +190,7 @@ def check_early(machine):
     tap, guest, view = machine.tap, machine.guest, machine.view
     folder = f"/sys/bus/pci/devices/{machine.card}"
     with Rules(machine, card={"Match": MATCH, "Detach": {"Driver": VARIANT}}):
-        tap.equal("the rule detaches the card", eventually(lambda: view.state(machine.card), "detached", 30), "detached")
+        tap.equal("the rule detaches the card", eventually(lambda: view.state(machine.card), "detached"), "detached")
         check_boot_line(machine, "before", VARIANT)
         guest.check_run(f"systemctl stop {UNIT} vfiod-worker.service {SOCKETS}; rm -f {rules.EARLY} /run/vfiod/worker;"
                         " find /run/vfiod/devices -type f -delete; udevadm control --reload")
@@ -199,13 +199,13 @@ def check_early(machine):
         guest.check_run(f"udevadm trigger --action=add {folder}; udevadm settle")
         tap.equal("udev has loaded and bound the variant driver", machine.bindings(machine.card), [[VARIANT, VARIANT]])
         guest.check_run(f"systemctl start {SOCKETS} {UNIT}")
-        tap.equal("vfiod has detached the card", eventually(lambda: view.state(machine.card), "detached", 30), "detached")
-        tap.equal("the rule is applied", rules.status(machine, "card"), {machine.card: ("applied", None)})
+        tap.equal("vfiod has detached the card", eventually(lambda: view.state(machine.card), "detached"), "detached")
+        tap.equal("the rule is applied", rules.await_status(machine, "card", machine.card, "applied"), ("applied", None))
         tap.equal("it has the same driver", machine.driver(), VARIANT)
         tap.equal("it is reattached", view.vfioctl(f"reattach {machine.card}")[0], 0)
         tap.equal("it is with the host", (machine.before()[machine.card]["driver"], view.state(machine.card)),
                   (HOST_DRIVER, "host"))
-    tap.equal("no state file is left", view.records(), [])
+    tap.equal("no state file is left", eventually(view.records, []), [])
 
 
 PARTS = [check_chosen, check_named, check_modprobe, check_rules, check_early]

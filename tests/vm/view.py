@@ -13,7 +13,7 @@ import re
 import shlex
 import time
 
-from programs import GuestError
+from programs import GuestError, GuestTimeout
 
 SERVICE = "org.vfiod1"
 ROOT = "/org/vfiod1"
@@ -53,7 +53,7 @@ class View:
 
     # The bus
 
-    def call(self, member, *arguments, timeout=60):
+    def call(self, member, *arguments, timeout=120):
         """Call a method of the Manager that takes only strings. Returns the data of its results."""
         signature = ["s" * len(arguments), *map(shlex.quote, arguments)] if arguments else []
         return json.loads(self.guest.check_run(" ".join(
@@ -92,22 +92,37 @@ class View:
         """Wait until ActiveState is `state`. Returns True if it was reached."""
         return self.guest.wait_for(f"[ $(systemctl show --property=ActiveState --value {UNIT}) = {state} ]", timeout)
 
+    def kill(self):
+        """SIGKILL. Returns when the daemon has ended, so that the next call on the bus reaches another one."""
+        self.guest.check_run(f"pid=$(systemctl show --property=MainPID --value {UNIT}); kill -KILL $pid; tail --pid=$pid --follow /dev/null")
+
+    def journal(self, words):
+        """What vfiod, and systemd about it, have logged until now."""
+        return self.guest.check_run(f"journalctl --sync && journalctl --unit={UNIT} {words}")
+
     def records(self):
         """The files in the daemon's state folder: "devices/ADDRESS" and "transactions/N"."""
         return self.guest.run("find /run/vfiod -mindepth 2 -type f ! -name .vfiod.lock -printf '%P\\n' | sort")[1].split()
 
 
-def eventually(probe, expected, timeout=10):
+def eventually(probe, expected, timeout=60):
     """Call probe() until it returns `expected` or the time is over. Returns its last result. Each round runs a command
-    in the guest, so there is no sleep."""
+    in the guest, so there is no sleep. What the probe asks for may not be there yet."""
     deadline = time.monotonic() + timeout
     while True:
-        found = probe()
+        try:
+            found = probe()
+        except GuestTimeout:
+            raise
+        except (GuestError, LookupError, ValueError):
+            if time.monotonic() > deadline:
+                raise
+            continue
         if found == expected or time.monotonic() > deadline:
             return found
 
 
-def timed(guest, command, timeout=60, user=None):
+def timed(guest, command, timeout=120, user=None):
     """Run a command. Returns (status, output, seconds by the guest's clock)."""
     output = guest.run(f"begin=$EPOCHREALTIME; {{ {command}\n}}; status=$?; echo; echo $status $begin $EPOCHREALTIME",
                        timeout, user)[1]

@@ -64,7 +64,7 @@ class Signals:
         """All signals until now."""
         return [json.loads(line) for line in self.program.output.split("\n")[:-1]]
 
-    def wait(self, wanted, timeout=30):
+    def wait(self, wanted, timeout=60):
         """Wait for the first line for which wanted() is true and return it; None if there is none."""
         def found():
             return next(filter(wanted, self.lines()), None)
@@ -74,12 +74,12 @@ class Signals:
             pass
         return found()
 
-    def wait_property(self, path, name, value, timeout=30):
+    def wait_property(self, path, name, value, timeout=60):
         """Whether a signal says that the object's property has this value."""
         return self.wait(lambda line: line["object"] == path and line["properties"].get(name) == value,
                          timeout) is not None
 
-    def state(self, address, state, timeout=30):
+    def state(self, address, state, timeout=60):
         """Whether a signal says that the device has this state."""
         return self.wait_property(device_path(address), "state", state, timeout)
 
