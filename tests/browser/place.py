@@ -27,6 +27,7 @@ class Place:
         self.sim, self.chromium, self.pictures, self.axe = sim, chromium, pictures, axe
         self.root = ROOT
         self.pages = []
+        self.kept = set()
 
     def open(self, *path, **choice):
         """Open a view in a new window, and wait until it has the state of vfiod."""
@@ -34,7 +35,19 @@ class Place:
         page.until("document.querySelector('[data-phase=ready]')")
         return page
 
+    def keep_session(self, port):
+        """Cockpit ends a session that no page uses for 15 seconds, and here it does not begin another one. So a connection stays."""
+        if port in self.kept:
+            return
+        self.kept.add(port)
+        page = self.chromium.open(address(port).replace("index.html", "manifest.json"), WIDE, 900)
+        page.until("document.body.innerText.includes('requires')")
+        page.evaluate("new Promise((resolve, reject) => {"
+                      " window.kept = new WebSocket(`ws://${location.host}/cockpit/socket`, 'cockpit1');"
+                      " window.kept.onopen = resolve; window.kept.onerror = reject; }).then(() => true)")
+
     def open_raw(self, *path, width=WIDE, height=900, port=PORT, **media):
+        self.keep_session(port)
         page = self.chromium.open(f"{address(port)}#/{'/'.join(path)}", width, height, **media)
         self.pages.append(page)
         return page
