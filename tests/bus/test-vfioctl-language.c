@@ -134,6 +134,18 @@ static void test_sentences(void) {
                                         "Auslagerungsspeicher. Wenn Sie sicher sind: vfioctl detach 0000:03:01.0 "
                                         "--group "
                                         "--override=network"},
+                        /* the finding of a rule: its sentence is a part, and ends in a blank */
+                        {"The host uses a device that would be detached: 0000:00:01.0: 0000:00:01.0 is the display "
+                         "that "
+                         "the host was started with. If you are sure, write 'Override=display' into the rule.",
+                                        "Der Host benutzt ein Gerät, das abgetrennt würde: 0000:00:01.0: 0000:00:01.0 "
+                                        "ist der Bildschirm, mit dem der Host gestartet wurde. Wenn Sie sicher sind, "
+                                        "schreiben Sie 'Override=display' in die Regel."},
+                        {"The host uses a device that would be detached: 0000:04:00.0: sda is swap space. If you are "
+                         "sure, write 'Override=storage' into the rule.",
+                                        "Der Host benutzt ein Gerät, das abgetrennt würde: 0000:04:00.0: sda ist "
+                                        "Auslagerungsspeicher. Wenn Sie sicher sind, schreiben Sie 'Override=storage' "
+                                        "in die Regel."},
                         /* A translation can leave out a part: the plural of English. */
                         {"The kernel uses 2 IOMMU units and made 30 groups.",
                                         "Der Kernel benutzt IOMMU-Einheiten: 2, und hat Gruppen gemacht: 30."},
