@@ -15,11 +15,12 @@
 /* Time limit for the events of one turn, and for the part of a rescan in one turn. */
 #define TURN_US 2000
 
-/* vfiod processes the events that came before a call, and then the call. So events have a higher priority than the bus.
+/* vfiod processes the events that came before a call, then what helpers have told (see process/peer.c), and then the call. So events
+ * have a higher priority than the bus.
  * But if one turn does not process all events, the next turn has a lower priority than the bus, so that calls are not
  * delayed. (The same priority is not enough: sd-bus arms its timer again before each turn, so the bus would come last
  * each time.) After TURNS_OF_OTHERS_MAX calls in a row, the events have a turn again. */
-#define FIRST_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 1)
+#define FIRST_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 2)
 #define NEXT_TURN_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 1)
 #define TURNS_OF_OTHERS_MAX 8
 

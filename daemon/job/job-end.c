@@ -29,9 +29,24 @@ static bool vfs_are_complete(const Job *job) {
         return true;
 }
 
+/* A detach that was undone: the devices have all names again that they lost. */
+static bool lost_names_are_back(const Job *job) {
+        for (size_t i = 0; i < job->plan->n_members; i++) {
+                const Device *device = inventory_find_device(job->table->inventory, job->plan->members[i].address);
+
+                for (const HostName *name = device && device->present ? device->former_names : NULL; name;
+                                name = name->next)
+                        if (name->kind != HOST_NAME_CONTROLLER)
+                                return false;
+        }
+        return true;
+}
+
 bool job_names_are_back(const Job *job) {
         const Plan *plan = job->plan;
 
+        if (job_was_undone(job))
+                return lost_names_are_back(job);
         if (plan->verb == PLAN_SET_VFS)
                 return vfs_are_complete(job);
         for (size_t i = 0; i < plan->n_members && plan->verb == PLAN_REATTACH; i++) {

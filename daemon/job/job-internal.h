@@ -103,3 +103,10 @@ int job_list_vfs(const Job *job, Report *report);
 
 /* Tells whether the host has the names of the job's devices again, or all names of its new VFs. */
 bool job_names_are_back(const Job *job);
+
+/* Tells whether the job was a detach that has undone all its changes. */
+static inline bool job_was_undone(const Job *job) {
+        return job->plan->verb == PLAN_DETACH && job->result.error == 0 &&
+                        (job->result.problem.outcome == OUTCOME_ROLLED_BACK ||
+                                        job->result.problem.outcome == OUTCOME_CANCELLED);
+}

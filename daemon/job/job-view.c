@@ -14,13 +14,15 @@ const char *job_state_to_string(JobState state) {
 }
 
 JobDescription job_describe(const Job *job) {
+        bool is_cancelling = job->cancelled && (!job->waits_for_names || job_was_undone(job));
+
         return (JobDescription){
                         .number = job->number,
-                        .state = job->stuck                    ? JOB_STUCK
-                                        : job->waits_for_names ? JOB_FINISHING
-                                        : job->recovering      ? JOB_RECOVERING
-                                        : job->cancelled       ? JOB_CANCELLING
-                                                               : JOB_RUNNING,
+                        .state = job->stuck                                      ? JOB_STUCK
+                                        : job->waits_for_names && !is_cancelling ? JOB_FINISHING
+                                        : job->recovering                        ? JOB_RECOVERING
+                                        : is_cancelling                          ? JOB_CANCELLING
+                                                                                 : JOB_RUNNING,
                         .plan = job->plan,
                         .step = job->step,
                         .cancelled = job->cancelled,
@@ -79,6 +81,9 @@ dev_t job_table_find_cdev(const JobTable *table, PciAddress address) {
 }
 
 int job_cancel(Job *job, Problem *problem) {
+        /* It has undone everything, and waits for the names. */
+        if (job->waits_for_names && job->cancelled && job_was_undone(job))
+                return 0;
         if (job->waits_for_names || job->recovering || !job->worker)
                 return problem_set(problem, OUTCOME_BUSY,
                                 "Job %lu has done all its work, or is undoing it already, so it cannot be cancelled.",

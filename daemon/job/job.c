@@ -277,9 +277,10 @@ static bool host_binds_vfs(const Job *job) {
         return fd >= 0 && job->plan->vf_fate == VFS_OF_HOST && sriov_read_autoprobe(fd, &autoprobe) >= 0 && autoprobe;
 }
 
-/* After a success the host creates the names of the devices again. Returns whether the job waits for that. */
+/* The host creates the names of the devices again, after a success and after a detach that was undone. Returns whether the job waits
+ * for that. */
 static bool begin_waiting_for_names(Job *job) {
-        if (!has_succeeded(job) || job->recovering)
+        if (!(has_succeeded(job) || job_was_undone(job)) || job->recovering)
                 return false;
         job->expects_drivers = job->plan->verb == PLAN_SET_VFS && host_binds_vfs(job);
         if (job_names_are_back(job) || set_timer(job, job->table->limits.names_deadline_us) < 0)

@@ -381,7 +381,6 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         Device *device = inventory_find_device(inventory, address);
         if (!device || !device->present)
                 return 0;
-
         if (!device_is_kept(device))
                 return device_remove(inventory, device);
         int r = group_leave(inventory, device);
@@ -396,6 +395,7 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->nodes = 0;
         device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
+        device->former_names = host_name_list_free(device->former_names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
         if (!pci_link_equal(&device->link, &(PciLink){})) {
                 device->link = (PciLink){};

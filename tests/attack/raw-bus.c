@@ -222,7 +222,7 @@ bool raw_bus_is_refused(const char *path, uid_t uid) {
         char c;
 
         /* The other end waits for the authentication, or it closes the connection. */
-        int n = poll(&poll_fd, 1, 500);
+        int n = poll(&poll_fd, 1, 5000);
         bool refused = n > 0 && recv(fd, &c, 1, 0) <= 0;
         (void)close(fd);
         return refused;

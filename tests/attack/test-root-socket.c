@@ -8,7 +8,7 @@
  * the system bus does not. */
 
 #define PEERS_MAX 64
-#define ANSWER_MAX_US G_USEC_PER_SEC
+#define ANSWER_MAX_US (3 * G_USEC_PER_SEC)
 
 static char *socket_path(const Fixture *fixture) {
         return g_strdup_printf("%s.root", fixture->state_folder);

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
@@ -68,6 +69,8 @@ class Simulation:
         return process
 
     def start_vfiod(self):
+        if self.vfiod:
+            await_no_vfiod()
         self.vfiod = self.start([*self.prefix, str(self.lab.build / "tests/sim-daemon/vfiod-sim"), ROOT, CONTROL, STATE])
         self.stack.callback(self.end_vfiod)
 
@@ -97,6 +100,15 @@ class Simulation:
 
     def call_times(self, *arguments):
         return lab_module.Session.tool_lines(self, "call-times", *arguments)
+
+
+def await_no_vfiod():
+    """The bus may learn the end of a vfiod later than the first words of the next one, which could not get the name."""
+    question = ["busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", "s", "org.vfiod1"]
+    deadline = time.monotonic() + 60
+    while "true" in subprocess.run(question, stdout=subprocess.PIPE, text=True, check=True).stdout:
+        if time.monotonic() > deadline:
+            raise RuntimeError("the bus does not learn the end of vfiod")
 
 
 def end_kernel(process):

@@ -329,6 +329,33 @@ static void test_recovering(void) {
         fixture_stop(fixture);
 }
 
+/* A detach is undone, and its caller gets the answer when the interface has its name again. */
+static void test_undone(void) {
+        /* This is also how long vfiod waits for the names. */
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = DEADLINE_MS});
+        Pending *pending = fixture_detach_stalled(fixture, 3);
+
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "[]");
+        fake_kernel_do(fixture->kernel, "netrename " PORT1 " ens3");
+        fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
+        fake_kernel_do(fixture->kernel, "noprobe " NIC);
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, JOB1, JOB, "State", "'finishing'");
+        fixture_driver(fixture, NIC, "e1000e");
+        g_assert_false(pending_is_done(pending));
+        fake_kernel_do(fixture->kernel, "netrename " PORT1 " ens1");
+        fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens1']");
+        /* Nobody has the name, and the card is found by it. */
+        manager_expect(fixture, "GetDevice", "ens3", NULL, "('" NIC_PATH "',)");
+        /* Its driver makes the interface now. */
+        fixture_write(fixture, NIC, "sys/bus/pci/drivers/e1000e/unbind");
+        fixture_write(fixture, NIC, "sys/bus/pci/drivers/e1000e/bind");
+        pending_refused(pending, "RolledBack", "*");
+        fixture_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
+        manager_expect(fixture, "GetDevice", "ens3", NULL, "('" NIC_PATH "',)");
+        fixture_stop(fixture);
+}
+
 /* The daemon is late, as on a busy machine. What the worker had told before somebody called counts for the answer. */
 static void test_late_daemon(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -367,6 +394,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/progress/stuck-after-cancel", test_stuck_after_cancel);
         g_test_add_func("/bus/progress/cancel-for-nobody", test_cancel_for_nobody);
         g_test_add_func("/bus/progress/recovering", test_recovering);
+        g_test_add_func("/bus/progress/undone", test_undone);
         g_test_add_func("/bus/progress/late-daemon", test_late_daemon);
         return g_test_run();
 }

@@ -131,11 +131,28 @@ static void read_objects(Vfiod *vfiod, View *view) {
         vfiod_listen_until(vfiod, is_true, &done, -1);
 }
 
+/* The bus may learn the end of a daemon later than the first words of the next one, which could not get the name. */
+static void await_no_owner(Vfiod *vfiod) {
+        gint64 end = g_get_monotonic_time() + LISTEN_SECONDS * G_USEC_PER_SEC;
+        int has_owner = true;
+
+        while (has_owner) {
+                g_autoptr(sd_bus_message) reply = NULL;
+
+                g_assert_cmpint(sd_bus_call_method(vfiod->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                                "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s", NAME),
+                                >=, 0);
+                g_assert_cmpint(sd_bus_message_read(reply, "b", &has_owner), >=, 0);
+                g_assert_cmpint(g_get_monotonic_time(), <, end);
+        }
+}
+
 void vfiod_start(Vfiod *vfiod) {
         const char *const argv[] = {VFIOD_SIM, fake_kernel_get_root(vfiod->kernel),
                         fake_kernel_get_socket(vfiod->kernel), vfiod->state_folder, DEADLINE_TEXT, DEADLINE_TEXT,
                         DEADLINE_TEXT, vfiod->proc, NULL};
 
+        await_no_owner(vfiod);
         vfiod->process = process_start(argv, &(ProcessOptions){.setup = write_log, .userdata = vfiod->log});
         vfiod->pid = process_get_pid(vfiod->process);
         process_expect_line(vfiod->process, "ready");

@@ -50,4 +50,5 @@ def status(machine, name):
     """{address: (status, message)} of the devices that match a rule."""
     rules = json.loads(machine.guest.check_run("vfioctl --json rule list"))["rules"]
     (rule,) = [rule for rule in rules if rule["name"] == name]
-    return {device["address"]: (device["status"], device["message"]) for device in rule["devices"]}
+    # While its job runs, the status is only what it will be.
+    return {device["address"]: ("changing" if device["changing"] else device["status"], device["message"]) for device in rule["devices"]}
