@@ -90,9 +90,7 @@ function Match({ match: { address, status, message, Changing }, device }) {
 
 function Matches({ rule, devices }) {
     if (rule.matches.length === 0)
-        return rule.state === "active"
-            ? <Content component="p">{_("No device: none is like that, or a rule above matches it first.")}</Content>
-            : null;
+        return <Content component="p">{_("No device: none is like that, or a rule above matches it first.")}</Content>;
     return (
         <List isPlain isBordered>
             {rule.matches.map(match => (
@@ -142,7 +140,7 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
                     {rule.state === "off" && <StackItem><Fault rule={rule} /></StackItem>}
                     {rule.state !== "off" && rule.state !== "active" && rule.reason && <StackItem><Content component="p">{rule.reason}</Content></StackItem>}
                     <StackItem><Settings rule={rule} /></StackItem>
-                    <StackItem><Matches rule={rule} devices={devices} /></StackItem>
+                    {(rule.matches.length > 0 || rule.state === "active") && <StackItem><Matches rule={rule} devices={devices} /></StackItem>}
                     {origin && <StackItem><Content component="small" data-origin="">{origin}</Content></StackItem>}
                     <StackItem>
                         <Flex>
