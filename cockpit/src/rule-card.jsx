@@ -104,8 +104,12 @@ function Fault({ rule }) {
     return (
         <Alert isInline variant="danger" component="h3" data-fault={rule.line}
             title={rule.line > 0 ? format(_("Line $0: $1"), rule.line, rule.reason) : rule.reason}>
-            <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
-            <Cure text={["vfioctl rule edit", rule.name].join(" ")} />
+            {rule.path
+                ? <>
+                    <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
+                    <Cure text={["vfioctl rule edit", rule.name].join(" ")} />
+                </>
+                : <Content component="p">{_("The rule has no effect. Give the file another name, or remove it.")}</Content>}
         </Alert>
     );
 }
