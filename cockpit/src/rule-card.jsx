@@ -109,7 +109,7 @@ function Fault({ rule }) {
                     <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
                     <Cure text={["vfioctl rule edit", rule.name].join(" ")} />
                 </>
-                : <Content component="p">{_("The rule has no effect. Give the file another name, or remove it.")}</Content>}
+                : <Content component="p">{_("The rule has no effect. Give the file another name, or remove it by hand.")}</Content>}
         </Alert>
     );
 }
@@ -154,7 +154,7 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
                                     {origin ? _("Write a copy…") : _("Edit…")}
                                 </Button>
                             </FlexItem>}
-                            {!origin && <FlexItem>
+                            {rule.path && !origin && <FlexItem>
                                 <Button variant="link" isDanger data-remove={rule.name} onClick={onRemove} {...needsAccess(admin)}
                                     aria-label={format(_("Remove rule $0"), rule.name)}>
                                     {_("Remove…")}

@@ -372,12 +372,9 @@ def rules_bad_name(tap, here):
         page.until(rule("bad name", "off"))
         tap.contains("a file with a name that is no name says so", text_of(page, "[data-rule='bad name'] [data-fault]"), "its name is too long, or has other")
         tap.contains("and what helps", text_of(page, "[data-rule='bad name'] [data-fault]"), "Give the file another name")
-        tap.check("it cannot be edited or enabled here", page.evaluate("!document.querySelector(`[data-edit='bad name']`)"
-                                                                      " && document.querySelector(`[id='enabled-bad name']`).disabled"))
-        page.click("[data-remove='bad name']")
-        page.click("#remove-submit")
-        page.until_text("There are no rules", "#rules")
-        tap.equal("it can be removed", list(OWN.glob("*.conf")), [])
+        tap.check("it cannot be enabled here", page.evaluate("document.querySelector(`[id='enabled-bad name']`).disabled"))
+        tap.check("it cannot be edited or removed here",
+                  not page.evaluate("document.querySelector(`[data-edit='bad name'], [data-remove='bad name']`)"))
 
 
 @test
