@@ -90,9 +90,7 @@ function Match({ match: { address, status, message, Changing }, device }) {
 
 function Matches({ rule, devices }) {
     if (rule.matches.length === 0)
-        return rule.state === "active"
-            ? <Content component="p">{_("No device: none is like that, or a rule above matches it first.")}</Content>
-            : null;
+        return <Content component="p">{_("No device: none is like that, or a rule above matches it first.")}</Content>;
     return (
         <List isPlain isBordered>
             {rule.matches.map(match => (
@@ -106,8 +104,12 @@ function Fault({ rule }) {
     return (
         <Alert isInline variant="danger" component="h3" data-fault={rule.line}
             title={rule.line > 0 ? format(_("Line $0: $1"), rule.line, rule.reason) : rule.reason}>
-            <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
-            <Cure text={["vfioctl rule edit", rule.name].join(" ")} />
+            {rule.path
+                ? <>
+                    <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
+                    <Cure text={["vfioctl rule edit", rule.name].join(" ")} />
+                </>
+                : <Content component="p">{_("The rule has no effect. Give the file another name, or remove it by hand.")}</Content>}
         </Alert>
     );
 }
@@ -142,7 +144,7 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
                     {rule.state === "off" && <StackItem><Fault rule={rule} /></StackItem>}
                     {rule.state !== "off" && rule.state !== "active" && rule.reason && <StackItem><Content component="p">{rule.reason}</Content></StackItem>}
                     <StackItem><Settings rule={rule} /></StackItem>
-                    <StackItem><Matches rule={rule} devices={devices} /></StackItem>
+                    {(rule.matches.length > 0 || rule.state === "active") && <StackItem><Matches rule={rule} devices={devices} /></StackItem>}
                     {origin && <StackItem><Content component="small" data-origin="">{origin}</Content></StackItem>}
                     <StackItem>
                         <Flex>
@@ -152,7 +154,7 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
                                     {origin ? _("Write a copy…") : _("Edit…")}
                                 </Button>
                             </FlexItem>}
-                            {!origin && <FlexItem>
+                            {rule.path && !origin && <FlexItem>
                                 <Button variant="link" isDanger data-remove={rule.name} onClick={onRemove} {...needsAccess(admin)}
                                     aria-label={format(_("Remove rule $0"), rule.name)}>
                                     {_("Remove…")}

@@ -42,8 +42,7 @@ function RemoveDialog({ rule, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.command(rule.path || "/org/vfiod1", rule.path ? "Rule" : "Manager", rule.path ? "Remove" : "RemoveRule",
-                                rule.path ? "a{sv}" : "sa{sv}", ...(rule.path ? [] : [rule.name]), {});
+            await vfiod.command(rule.path, "Rule", "Remove", "a{sv}", {});
             onClose(format(_("Rule $0 was removed"), rule.name));
         } catch (problem) {
             setError(problem);
@@ -52,7 +51,7 @@ function RemoveDialog({ rule, onClose }) {
     };
     return (
         <Modal isOpen variant="small" onClose={() => onClose()} aria-labelledby="remove-title" aria-describedby="remove-body" id="remove-dialog">
-            <ModalHeader title={format(_("Remove rule $0?"), rule.name)} labelId="remove-title" titleIconVariant="warning" />
+            <ModalHeader title={format(_("Remove rule $0?"), rule.name)} labelId="remove-title" titleIconVariant="warning" titleScreenReaderText={_("Warning:")} />
             <ModalBody id="remove-body">
                 <Stack hasGutter>
                     {error && <StackItem><Failure title={_("The rule was not removed")} error={error} /></StackItem>}
