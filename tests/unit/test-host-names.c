@@ -43,7 +43,7 @@ static void assert_names(TempTree *tree, const char *expected) {
 
         _cleanup_host_index_ HostIndex index = {};
 
-        g_assert_cmpint(host_index_read(tree->kernel, &index), ==, 0);
+        g_assert_cmpint(host_index_read(tree->kernel, HOST_NAMES_ALL, NULL, NULL, &index), ==, 0);
         for (size_t i = 0; i < index.n_names; i++)
                 g_assert_cmpint(on_name(index.names[i].kind, index.names[i].name, index.names[i].address, names), ==,
                                 0);
@@ -177,7 +177,7 @@ static void test_index(void) {
         temp_tree_name(tree, NVME, "net", "ens5");
         temp_tree_name(tree, NIC, "net", "ens9");
         temp_tree_name(tree, NIC, "block", "ens1");
-        g_assert_cmpint(host_index_read(tree->kernel, &index), ==, 0);
+        g_assert_cmpint(host_index_read(tree->kernel, HOST_NAMES_ALL, NULL, NULL, &index), ==, 0);
         const HostIndexName *name = host_index_next(&index, HOST_NAME_NETWORK, nic, NULL);
         g_assert_cmpstr(name->name, ==, "ens9");
         name = host_index_next(&index, HOST_NAME_NETWORK, nic, name);
