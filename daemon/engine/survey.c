@@ -80,6 +80,7 @@ static int find_uses(Work *work, uint64_t end_us, Report *report) {
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = usage_of_device(uses.snapshot, addresses[i]);
         if (r >= 0 && n > 0 && n == plan->n_members) {
+                host_index_done(&work->names);
                 work->has_names = true;
                 work->names = TAKE_GENERIC(uses.snapshot->host, HostIndex, (HostIndex){});
         }
