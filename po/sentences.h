@@ -865,8 +865,6 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("LINUX_OPTIONS in /etc/sdboot-manage.conf"),
                 /* xgettext:no-c-format */
-                N_("%s has driver '%s' after its probe, not '%s'."),
-                /* xgettext:no-c-format */
                 N_("%s shares its group with no other device%s."),
                 /* xgettext:no-c-format */
                 N_("%s= has more than %d addresses: write 'all'"),

@@ -15,18 +15,35 @@ static int check_presence(const Work *work, size_t i, Problem *problem) {
         return problem_set(problem, OUTCOME_FAILED, "%s is gone from its slot.", ADDRESS(work, i));
 }
 
+static int check_override_result(const Work *work, size_t i, int r, const char *override, Problem *problem) {
+        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot set driver_override of %s to '%s': %s",
+                                       ADDRESS(work, i), override, strerror(-r))
+                     : 0;
+}
+
+int bind_write_override(const Work *work, size_t i, const char *override, Problem *problem) {
+        char now[OVERRIDE_MAX];
+
+        /* A line break clears the attribute: an empty write never reaches it. */
+        int r = work->fds[i] < 0 ? -ENOENT
+                                 : sysfs_write(work->fds[i], "driver_override", isempty(override) ? "\n" : override);
+        if ((r = check_override_result(work, i, r, override, problem)) != 0 ||
+                        (r = work_check_read(work, i, binding_read_override(work->fds[i], now), problem)) != 0)
+                return r;
+        if (streq(now, override))
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED, "driver_override of %s is '%s' after '%s' was written.",
+                        ADDRESS(work, i), now, override);
+}
+
 int bind_set_override(const Work *work, size_t i, const char *override, Problem *problem) {
         char now[OVERRIDE_MAX];
 
         int r = work->fds[i] < 0 ? -ENOENT : binding_read_override(work->fds[i], now);
         if (r >= 0 && streq(now, override))
                 return 0;
-        /* A line break clears the attribute: an empty write never reaches it. */
-        if (r >= 0)
-                r = sysfs_write(work->fds[i], "driver_override", isempty(override) ? "\n" : override);
-        return r < 0 ? problem_set(problem, OUTCOME_FAILED, "Cannot set driver_override of %s to '%s': %s",
-                                       ADDRESS(work, i), override, strerror(-r))
-                     : 0;
+        r = check_override_result(work, i, r, override, problem);
+        return r != 0 ? r : bind_write_override(work, i, override, problem);
 }
 
 bool bind_is_bound(const char *driver, const Binding *wanted) {
@@ -36,17 +53,15 @@ bool bind_is_bound(const char *driver, const Binding *wanted) {
 int bind_unbind(const Work *work, size_t i, const Binding *wanted, Problem *problem) {
         char driver[DRIVER_NAME_MAX], path[DRIVER_NAME_MAX + 32];
 
-        int r = check_presence(work, i, problem);
-        if (r != 0)
-                return r;
-        r = pci_device_read_driver(work->fds[i], driver);
-        if (r >= 0 && (driver[0] == '\0' || bind_is_bound(driver, wanted)))
+        /* A card that has a driver is there. Otherwise it may be gone. */
+        int r = pci_device_read_driver(work->fds[i], driver);
+        if (r < 0 || driver[0] == '\0')
+                return check_presence(work, i, problem);
+        if (bind_is_bound(driver, wanted))
                 return 0;
-        if (r >= 0) {
-                /* By its name, so that no other driver loses the device if it binds right now. */
-                (void)snprintf(path, sizeof(path), "bus/pci/drivers/%s/unbind", driver);
-                r = sysfs_write(work->kernel->sys_fd, path, ADDRESS(work, i));
-        }
+        /* By its name, so that no other driver loses the device if it binds right now. */
+        (void)snprintf(path, sizeof(path), "bus/pci/drivers/%s/unbind", driver);
+        r = sysfs_write(work->kernel->sys_fd, path, ADDRESS(work, i));
         /* Another program has unbound it just before. */
         if (r == -ENODEV || r == -ENOENT)
                 r = 0;
@@ -123,13 +138,18 @@ int bind_as(const Work *work, size_t i, const Binding *wanted, Problem *problem)
         return bind_set_power(work, i, &wanted->power, problem);
 }
 
+static bool is_address(PciAddress address, const void *userdata) {
+        return pci_address_equal(address, *(const PciAddress *)userdata);
+}
+
 void bind_announce(const Work *work, size_t i) {
         _cleanup_host_index_ HostIndex index = {};
         const HostIndexName *name = NULL;
 
         /* This event removes the property that the early rule has set in the database of udev. */
         (void)sysfs_write(work->fds[i], "uevent", "change");
-        (void)host_index_read(work->kernel, &index);
+        (void)host_index_read(
+                        work->kernel, 1U << HOST_NAME_NETWORK, is_address, &work->plan->members[i].address, &index);
         while ((name = host_index_next(&index, HOST_NAME_NETWORK, work->plan->members[i].address, name)))
                 (void)sysfs_write(work->kernel->sys_fd, SYSFS_PATH("class/net/%s/uevent", name->name), "change");
 }

@@ -4,11 +4,14 @@
 #include "engine/work.h"
 
 /* The single writes that change how a member is bound. Each write may block in the kernel for ever, so only workers
- * call these functions. Each returns 0, or FAILED or DRIVER_DID_NOT_BIND with a message that names the device. They do
- * not check what they did: the steps do. */
+ * call these functions. Each returns 0, or FAILED or DRIVER_DID_NOT_BIND with a message that names the device. Only
+ * those for driver_override and for the probe check what they did: for the others, the steps do. */
 
-/* Sets driver_override, "" to clear it, unless it has this value already. */
+/* Sets driver_override, "" to clear it, unless it has this value already. Reads it back. */
 int bind_set_override(const Work *work, size_t i, const char *override, Problem *problem);
+
+/* The same for a caller who knows that it has another value: does not read it before. */
+int bind_write_override(const Work *work, size_t i, const char *override, Problem *problem);
 
 /* Whether a device with this driver ("" for none) is bound as wanted. If the driver is not known, each driver of the host is right. */
 bool bind_is_bound(const char *driver, const Binding *wanted);

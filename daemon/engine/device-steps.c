@@ -40,28 +40,19 @@ static int read_moved(const Work *work, const PlanStep *step, bool *ret_moved, P
 
 /* driver_override. */
 
-static int check_override(const Work *work, const PlanStep *step, const char *expected, Problem *problem) {
-        char now[OVERRIDE_MAX];
-
-        int r = work_check_read(work, step->member, binding_read_override(work->fds[step->member], now), problem);
-        if (r != 0 || streq(now, expected))
-                return r;
-        return problem_set(problem, OUTCOME_FAILED, "driver_override of %s is '%s' after '%s' was written.",
-                        ADDRESS(work, step), now, expected);
-}
-
 /* If the driver stays, only driver_override changes. */
 static const char *override_of(const Work *work, const PlanStep *step) {
         const Binding *target = &member_of(work, step)->target;
         return work_needs_move(work, step->member) ? binding_override_for_probe(target) : target->override;
 }
 
+/* work_verify_unmoved() has read what was set before. */
 static int apply_override(Work *work, const PlanStep *step, Problem *problem) {
-        return bind_set_override(work, step->member, override_of(work, step), problem);
-}
+        const char *override = override_of(work, step);
 
-static int verify_override(Work *work, const PlanStep *step, Problem *problem) {
-        return check_override(work, step, override_of(work, step), problem);
+        return streq(override, member_of(work, step)->before.override)
+                        ? bind_set_override(work, step->member, override, problem)
+                        : bind_write_override(work, step->member, override, problem);
 }
 
 static int revert_override(Work *work, const PlanStep *step, Problem *problem) {
@@ -73,7 +64,7 @@ static int revert_override(Work *work, const PlanStep *step, Problem *problem) {
         return r != 0 ? r : bind_set_override(work, step->member, member_of(work, step)->before.override, problem);
 }
 
-const StepRow override_row = {apply_override, verify_override, revert_override};
+const StepRow override_row = {apply_override, NULL, revert_override};
 
 static int apply_unbind(Work *work, const PlanStep *step, Problem *problem) {
         return work_needs_move(work, step->member)
@@ -122,20 +113,6 @@ static int apply_probe(Work *work, const PlanStep *step, Problem *problem) {
         return bind_set_override(work, step->member, target->override, problem);
 }
 
-static int verify_probe(Work *work, const PlanStep *step, Problem *problem) {
-        const Binding *target = &member_of(work, step)->target;
-        char driver[DRIVER_NAME_MAX];
-
-        int r = read_driver(work, step, driver, problem);
-        if (r != 0)
-                return r;
-        if (work_needs_move(work, step->member) && !streq(driver, target->driver))
-                return problem_set(problem, OUTCOME_DRIVER_DID_NOT_BIND,
-                                "%s has driver '%s' after its probe, not '%s'.", ADDRESS(work, step), driver,
-                                target->driver);
-        return check_override(work, step, target->override, problem);
-}
-
 static int revert_probe(Work *work, const PlanStep *step, Problem *problem) {
         const Binding *before = &member_of(work, step)->before;
         bool moved;
@@ -151,7 +128,7 @@ static int revert_probe(Work *work, const PlanStep *step, Problem *problem) {
         return bind_unbind(work, step->member, before, problem);
 }
 
-const StepRow probe_row = {apply_probe, verify_probe, revert_probe};
+const StepRow probe_row = {apply_probe, NULL, revert_probe};
 
 /* MAC address and VLAN, power settings. */
 

@@ -66,11 +66,15 @@ static int apply_lock_node(Work *work, const PlanStep *step, Problem *problem) {
 
 const StepRow lock_node_row = {apply_lock_node, NULL, NULL};
 
+static bool is_member(PciAddress address, const void *userdata) {
+        return plan_find_member(userdata, address) >= 0;
+}
+
 static int apply_claim_disks(Work *work, const PlanStep *step, Problem *problem) {
         _cleanup_host_index_ HostIndex index = {};
 
         (void)step;
-        int r = host_index_read_disks(work->kernel, &index);
+        int r = host_index_read(work->kernel, 1U << HOST_NAME_BLOCK, is_member, work->plan, &index);
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "The host's disks cannot be read: %s", strerror(-r));
         for (size_t i = 0; i < work->plan->n_members; i++) {

@@ -39,7 +39,21 @@ static int find_firmware_mapping(const Work *work, const PlanMember *member, Rep
                         "read: the kernel does not give such a group to a virtual machine");
 }
 
-static int find_uses(const Work *work, uint64_t end_us, Report *report) {
+/* work_open() has opened the members, and has read which card each is, and its driver. */
+static void tell_known(const Work *work, UsageSnapshot *snapshot) {
+        const Plan *plan = work->plan;
+
+        for (size_t i = 0, n = 0; i < plan->n_members; i++)
+                if (leaves_host(work, i)) {
+                        SnapshotDevice *device = &snapshot->devices[n++];
+
+                        device->fd = work->fds[i];
+                        device->ids = &plan->members[i].ids;
+                        device->driver = plan->members[i].before.driver;
+                }
+}
+
+static int find_uses(Work *work, uint64_t end_us, Report *report) {
         const Plan *plan = work->plan;
         UsageLimits limits = usage_limits;
         _cleanup_(uses_done) Uses uses = {.report = report};
@@ -54,6 +68,8 @@ static int find_uses(const Work *work, uint64_t end_us, Report *report) {
         int r = finding_list_copy(&plan->findings, &report->findings);
         if (r >= 0 && n > 0)
                 r = usage_snapshot_new(work->kernel, addresses, n, on_use, &uses, &uses.snapshot);
+        if (r >= 0 && uses.snapshot)
+                tell_known(work, uses.snapshot);
         /* While a disk is open exclusively, a mount or mkfs of another program fails: only root may cause that. */
         if (r >= 0 && uses.snapshot) {
                 uses.snapshot->only_visible = plan->only_plan && (plan->asker != 0 || plan_is_survey(plan));
@@ -63,6 +79,11 @@ static int find_uses(const Work *work, uint64_t end_us, Report *report) {
         }
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = usage_of_device(uses.snapshot, addresses[i]);
+        if (r >= 0 && n > 0 && n == plan->n_members) {
+                host_index_done(&work->names);
+                work->has_names = true;
+                work->names = TAKE_GENERIC(uses.snapshot->host, HostIndex, (HostIndex){});
+        }
         /* The members of a group come one after the other. */
         for (size_t i = 0; i < plan->n_members && plan->verb == PLAN_DETACH && r >= 0; i++)
                 if (i == 0 || (plan_is_survey(plan) && plan->members[i].group != plan->members[i - 1].group))
@@ -172,7 +193,7 @@ int survey_check_unheld(const Work *work, Problem *problem) {
                                         PCI_ADDRESS_TEXT(holder.address), holder.message);
 }
 
-int survey(const Work *work, Report *report, Problem *problem) {
+int survey(Work *work, Report *report, Problem *problem) {
         const Plan *plan = work->plan;
         /* Otherwise nobody needs the finding before the lock of the node decides. */
         bool is_asked = plan->only_plan || plan->fingerprint != 0;

@@ -12,7 +12,7 @@
  * shown. Writes nothing. Fills findings and fingerprint, a number for everything that the decision depends on.
  * What could not be examined until the deadline is a finding, as everything that cannot be determined.
  * work_open() comes before, but not for the survey of all groups (plan_survey()). Returns 0, FAILED or -ENOMEM. */
-int survey(const Work *work, Report *report, Problem *problem);
+int survey(Work *work, Report *report, Problem *problem);
 
 /* For a plan that is only shown: refuses if a process holds a VF that would vanish, as the lock of its group does when the plan
  * is applied. Returns 0; HELD; FAILED if the processes are not known; or -ENOMEM. */

@@ -93,8 +93,8 @@ static int make_origins(const Work *work, Problem *problem) {
         _cleanup_host_index_ HostIndex index = {};
         const Plan *plan = work->plan;
 
-        bool needed = plan->verb == PLAN_DETACH || plan->verb == PLAN_SET_VFS;
-        int r = needed ? host_index_read(work->kernel, &index) : 0;
+        bool needed = !work->has_names && (plan->verb == PLAN_DETACH || plan->verb == PLAN_SET_VFS);
+        int r = needed ? host_index_read(work->kernel, HOST_NAMES_ALL, NULL, NULL, &index) : 0;
         if (r < 0)
                 return problem_set(problem, OUTCOME_FAILED, "The names of the host's devices cannot be read: %s",
                                 strerror(-r));
@@ -104,7 +104,7 @@ static int make_origins(const Work *work, Problem *problem) {
 
                 if (member->created || member->origin || !wanted)
                         continue;
-                r = make_origin(work, &index, i);
+                r = make_origin(work, work->has_names ? &work->names : &index, i);
                 if (r == -ENOMEM || (r = work_check(work, i, r, "Cannot read", problem)) != 0)
                         return r;
         }

@@ -26,6 +26,7 @@ void work_done(Work *work) {
         work_release_groups(work);
         free(work->groups);
         disk_claims_release(&work->claims);
+        host_index_done(&work->names);
         *work = (Work){};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/outcome.h"
+#include "kernel/host-names.h"
 #include "policy/plan.h"
 #include "usage/disk-claim.h"
 
@@ -42,6 +43,8 @@ typedef struct Work {
         HeldGroup *groups;
         size_t n_groups;
         DiskClaims claims;
+        bool has_names;  /* The survey has read the names of all members. */
+        HostIndex names; /* these names */
 } Work;
 
 /* Prepares the work, and opens nothing. Returns 0 or -ENOMEM. work_done() releases what the work holds, also after a

@@ -40,10 +40,16 @@ static void run(int socket_fd, void *userdata) {
         int r = 0;
 
         for (size_t i = 0; i < reading->n_addresses && r >= 0; i++) {
-                PciLinkReading link;
+                /* The child has a copy of the model. */
+                const Device *device = inventory_find_device(reading->reader->inventory, reading->addresses[i]);
+                PciLinkReading link, known = {};
 
+                if (device) {
+                        known.incarnation = device->incarnation;
+                        known.link = device->link;
+                }
                 /* A device that is gone or cannot be read has no link. No device has the incarnation 0. */
-                if (pci_device_read_link(reading->reader->kernel, reading->addresses[i], &link) < 0)
+                if (pci_device_read_link(reading->reader->kernel, reading->addresses[i], &known, &link) < 0)
                         link = (PciLinkReading){.address = reading->addresses[i]};
                 r = child_send_packet(socket_fd, &link, sizeof(link), NULL);
         }

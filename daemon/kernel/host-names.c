@@ -51,8 +51,9 @@ static bool is_partition(const Kernel *kernel, const char *name) {
         return faccessat(kernel->sys_fd, SYSFS_PATH("class/block/%s/partition", name), F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
-int host_names_visit_one(
-                const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t callback, void *userdata) {
+/* filter may be NULL. What it rejects costs nothing but reading the link. */
+static int visit_one(const Kernel *kernel, HostNameKind kind, const char *name, host_index_filter_t filter,
+                host_name_visit_t callback, void *userdata) {
         char target[PATH_MAX];
         PciAddress address;
 
@@ -62,18 +63,24 @@ int host_names_visit_one(
         if (sysfs_read_target(kernel->sys_fd, SYSFS_PATH("class/%s/%s", kind_table[kind], name), target,
                             sizeof(target)) < 0)
                 return 0;
-        if (kind == HOST_NAME_BLOCK && (is_partition(kernel, name) || is_hidden(kernel, name)))
-                return 0;
-        if (pci_address_from_devpath(target, &address) >= 0)
-                return callback(kind, name, address, userdata);
-
         /* With NVMe multipath, the directory of a disk is below the subsystem,
          * "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1". The subsystem has links to its controllers. */
-        char *subsystem = strstr(target, "devices/virtual/nvme-subsystem/");
-        if (kind != HOST_NAME_BLOCK || !subsystem)
+        bool has_function = pci_address_from_devpath(target, &address) >= 0;
+        char *subsystem = kind == HOST_NAME_BLOCK && !has_function ? strstr(target, "devices/virtual/nvme-subsystem/")
+                                                                   : NULL;
+        if (has_function ? filter && !filter(address, userdata) : !subsystem)
                 return 0;
+        if (kind == HOST_NAME_BLOCK && (is_partition(kernel, name) || is_hidden(kernel, name)))
+                return 0;
+        if (!subsystem)
+                return callback(kind, name, address, userdata);
         *strrchr(subsystem, '/') = '\0';
         return visit_controllers(kernel, subsystem, name, callback, userdata);
+}
+
+int host_names_visit_one(
+                const Kernel *kernel, HostNameKind kind, const char *name, host_name_visit_t callback, void *userdata) {
+        return visit_one(kernel, kind, name, NULL, callback, userdata);
 }
 
 int host_names_list(const Kernel *kernel, host_name_entry_t callback, void *userdata) {
@@ -91,9 +98,22 @@ int host_names_list(const Kernel *kernel, host_name_entry_t callback, void *user
         return 0;
 }
 
-static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
-        HostIndex *index = userdata;
+typedef struct IndexReading {
+        host_index_filter_t filter;
+        const void *userdata;
+        HostIndex *index;
+} IndexReading;
 
+static bool is_wanted(PciAddress address, const void *userdata) {
+        const IndexReading *reading = userdata;
+        return !reading->filter || reading->filter(address, reading->userdata);
+}
+
+static int on_name(HostNameKind kind, const char *name, PciAddress address, void *userdata) {
+        HostIndex *index = ((IndexReading *)userdata)->index;
+
+        if (!is_wanted(address, userdata))
+                return 0;
         if (!ARRAY_GROW(index->names, index->n_names))
                 return -ENOMEM;
         HostIndexName *entry = &index->names[index->n_names++];
@@ -107,35 +127,27 @@ static int compare_names(const void *a, const void *b) {
         return strverscmp(left->name, right->name);
 }
 
-static int read_kind(const Kernel *kernel, HostNameKind kind, HostIndex *index) {
+static int read_kind(const Kernel *kernel, HostNameKind kind, IndexReading *reading) {
         _cleanup_closedir_ DIR *folder = NULL;
         const char *name;
 
         int r = sysfs_open_folder(kernel->sys_fd, SYSFS_PATH("class/%s", kind_table[kind]), &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
-                r = host_names_visit_one(kernel, kind, name, on_name, index);
+                r = visit_one(kernel, kind, name, is_wanted, on_name, reading);
         return r == -ENOENT ? 0 : r;
 }
 
-static void sort(HostIndex *index) {
-        if (index->n_names > 0)
-                qsort(index->names, index->n_names, sizeof(HostIndexName), compare_names);
-}
-
-int host_index_read(const Kernel *kernel, HostIndex *ret) {
+int host_index_read(const Kernel *kernel, unsigned kinds, host_index_filter_t filter, const void *userdata,
+                HostIndex *ret) {
+        IndexReading reading = {.filter = filter, .userdata = userdata, .index = ret};
         int r = 0;
 
         *ret = (HostIndex){};
         for (HostNameKind kind = 0; kind < _HOST_NAME_KIND_MAX && r >= 0; kind++)
-                r = read_kind(kernel, kind, ret);
-        sort(ret);
-        return r;
-}
-
-int host_index_read_disks(const Kernel *kernel, HostIndex *ret) {
-        *ret = (HostIndex){};
-        int r = read_kind(kernel, HOST_NAME_BLOCK, ret);
-        sort(ret);
+                if (kinds & 1U << kind)
+                        r = read_kind(kernel, kind, &reading);
+        if (ret->n_names > 0)
+                qsort(ret->names, ret->n_names, sizeof(HostIndexName), compare_names);
         return r;
 }
 

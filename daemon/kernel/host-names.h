@@ -49,11 +49,16 @@ typedef struct HostIndex {
         size_t n_names;
 } HostIndex;
 
-/* Reads all names that belong to a PCI function. For workers. The caller empties the index with host_index_done(),
- * also after an error. Returns 0 or a negative errno. */
-int host_index_read(const Kernel *kernel, HostIndex *ret);
-/* The same for disks only. */
-int host_index_read_disks(const Kernel *kernel, HostIndex *ret);
+/* Which kinds of names are read: a sum of 1 << HostNameKind. */
+#define HOST_NAMES_ALL ((1U << _HOST_NAME_KIND_MAX) - 1)
+
+/* Tells whether the names of a PCI function are wanted. */
+typedef bool (*host_index_filter_t)(PciAddress address, const void *userdata);
+
+/* Reads the names of these kinds that belong to a wanted PCI function; filter may be NULL: then all are wanted. For workers. The
+ * caller empties the index with host_index_done(), also after an error. Returns 0 or a negative errno. */
+int host_index_read(
+                const Kernel *kernel, unsigned kinds, host_index_filter_t filter, const void *userdata, HostIndex *ret);
 
 void host_index_done(HostIndex *index);
 #define _cleanup_host_index_ _cleanup_(host_index_done)

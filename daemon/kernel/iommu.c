@@ -201,9 +201,9 @@ static void examine_interrupts(const Kernel *kernel, bool *ret_unsafe, char *war
         static const char *const switches[] = {"intremap=off", "nointremap", "noapic", NULL};
         char advice[96] = "Turn it on in the firmware set-up, if the machine has it.";
 
-        const char *module = interrupt_module(kernel);
         if (!interrupts_are_not_remapped(kernel))
                 return;
+        const char *module = interrupt_module(kernel);
         *ret_unsafe = unsafe_interrupts_are_allowed(kernel, module);
         if (*ret_unsafe)
                 return;

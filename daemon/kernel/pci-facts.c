@@ -353,7 +353,9 @@ int pci_device_read_changes(const Kernel *kernel, PciFacts *facts) {
         if (facts->virtual_functions_max > 0 || !streq(now.driver, facts->driver))
                 read_virtual_functions_max(device_fd, &now);
         read_boot_vga(device_fd, &now);
-        if (!now.virtual_function)
+        /* The kernel makes the link to the PF after it has sent the first event of a VF, but before any driver can bind. So a
+         * device that had a driver at the last reading had the link then, too, if it is a VF. */
+        if (!now.virtual_function && facts->driver[0] == '\0')
                 now.virtual_function = pci_device_is_vf(device_fd, &now.physical_function);
         *facts = now;
         return 0;

@@ -91,7 +91,7 @@ bool pci_device_is_vf(int device_fd, PciAddress *ret_physical);
 int pci_device_read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret);
 
 /* Reads again what can change while a card stays in its slot, without all of its attributes: the driver and what depends on it, the
- * group, whether it is a VF, and whether it is the boot display. facts must have the facts from before, and gets the new ones. Returns 0; -ESTALE if another card is
+ * group, whether it is a VF if it had no driver, and whether it is the boot display. facts must have the facts from before, and gets the new ones. Returns 0; -ESTALE if another card is
  * in the slot; -ENOENT or -ENODEV if the device is gone; or another negative errno. After an error, facts is unchanged. */
 int pci_device_read_changes(const Kernel *kernel, PciFacts *facts);
 

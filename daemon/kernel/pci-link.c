@@ -35,7 +35,7 @@ bool pci_device_is_awake(int device_fd) {
         return streq(status, "active") || streq(status, "unsupported");
 }
 
-int pci_device_read_link(const Kernel *kernel, PciAddress address, PciLinkReading *ret) {
+int pci_device_read_link(const Kernel *kernel, PciAddress address, const PciLinkReading *known, PciLinkReading *ret) {
         _cleanup_close_ int device_fd = pci_device_open(kernel, address);
         struct stat folder;
 
@@ -48,10 +48,11 @@ int pci_device_read_link(const Kernel *kernel, PciAddress address, PciLinkReadin
                         .incarnation = folder.st_ino,
                         .awake = pci_device_is_awake(device_fd),
         };
+        bool has_maximum = known && known->incarnation == reading.incarnation && known->link.speed_max > 0;
         if (reading.awake)
-                reading.link.speed_max = read_speed(device_fd, "max_link_speed");
+                reading.link.speed_max = has_maximum ? known->link.speed_max : read_speed(device_fd, "max_link_speed");
         if (reading.link.speed_max > 0) {
-                reading.link.width_max = read_width(device_fd, "max_link_width");
+                reading.link.width_max = has_maximum ? known->link.width_max : read_width(device_fd, "max_link_width");
                 reading.link.speed = read_speed(device_fd, "current_link_speed");
                 reading.link.width = read_width(device_fd, "current_link_width");
         }

@@ -27,9 +27,10 @@ typedef struct PciLinkReading {
 bool pci_device_is_awake(int device_fd);
 
 /* Reads the link, unless the device is suspended. Since late 2025, the kernel wakes up the device for this: that takes about a
- * second, and blocks for ever if the device is dead, so only child processes call this. Returns 0; -ENOENT or -ENODEV if the
+ * second, and blocks for ever if the device is dead, so only child processes call this. known is an earlier reading, or NULL: the
+ * maximum of a card does not change, so it is not read again. Returns 0; -ENOENT or -ENODEV if the
  * device is gone; or another negative errno. */
-int pci_device_read_link(const Kernel *kernel, PciAddress address, PciLinkReading *ret);
+int pci_device_read_link(const Kernel *kernel, PciAddress address, const PciLinkReading *known, PciLinkReading *ret);
 
 /* Tells whether it is a device of PCI Express, which may have no link if it is part of the root complex: the kernel then has the
  * attributes of the link. Does not block. */

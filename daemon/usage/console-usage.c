@@ -111,10 +111,7 @@ static int is_keyboard(const UsageSnapshot *snapshot, HostInput *input) {
 
 /* Whether the input device leaves with the devices of the survey. */
 static bool is_taken(const UsageSnapshot *snapshot, const HostInput *input) {
-        for (size_t i = 0; i < snapshot->n_functions && input->has_owner; i++)
-                if (pci_address_equal(snapshot->functions[i].address, input->owner))
-                        return true;
-        return false;
+        return input->has_owner && function_list_find(&snapshot->functions, input->owner);
 }
 
 /* Finds a keyboard of the device, and whether the host has a keyboard that does not leave with the devices of the survey. */
@@ -139,12 +136,14 @@ static int find_keyboards(UsageSnapshot *snapshot, PciAddress address, const Hos
 }
 
 static int examine_keyboards(UsageSnapshot *snapshot, PciAddress address) {
+        const FunctionList *functions;
         const HostInput *own = NULL;
         char name[NAME_MAX];
         bool remains = false;
 
         int r = need(snapshot, &snapshot->inputs, read_inputs);
-        if (r < 0 || (r = find_keyboards(snapshot, address, &own, &remains)) < 0)
+        if (r < 0 || (r = usage_snapshot_functions(snapshot, &functions)) < 0 ||
+                        (r = find_keyboards(snapshot, address, &own, &remains)) < 0)
                 return r;
         if (!own || remains)
                 return 0;

@@ -256,11 +256,12 @@ static int examine_controller(Search *search, const char *controller) {
 int usage_of_disks(UsageSnapshot *snapshot, PciAddress address) {
         const HostIndexName *disk = NULL, *controller = NULL;
         Search search = {.snapshot = snapshot};
-        int r = 0;
+        const HostIndex *host;
 
-        while (r == 0 && (disk = host_index_next(&snapshot->host, HOST_NAME_BLOCK, address, disk)))
+        int r = usage_snapshot_host(snapshot, &host);
+        while (r == 0 && (disk = host_index_next(host, HOST_NAME_BLOCK, address, disk)))
                 r = examine_disk(&search, disk->name);
-        while (r == 0 && (controller = host_index_next(&snapshot->host, HOST_NAME_CONTROLLER, address, controller)))
+        while (r == 0 && (controller = host_index_next(host, HOST_NAME_CONTROLLER, address, controller)))
                 r = examine_controller(&search, controller->name);
         tdestroy(search.seen, free);
         return r;

@@ -4,25 +4,6 @@
 
 /* Uses of a display. Only the driver of a display makes the directories "graphics" and "drm". */
 
-/* A part of the name of a framebuffer of the firmware below a device. */
-#define PLATFORM_DEVICE "-framebuffer."
-
-/* What the folder of a device lists. Most devices are no displays, and have nothing of this. */
-typedef struct Parts {
-        bool boot_vga, graphics, drm, platform_device;
-} Parts;
-
-static int on_part(int folder_fd, const char *name, void *userdata) {
-        Parts *parts = userdata;
-
-        (void)folder_fd;
-        parts->boot_vga = parts->boot_vga || streq(name, "boot_vga");
-        parts->graphics = parts->graphics || streq(name, "graphics");
-        parts->drm = parts->drm || streq(name, "drm");
-        parts->platform_device = parts->platform_device || strstr(name, PLATFORM_DEVICE);
-        return 0;
-}
-
 static int examine_framebuffers(UsageSnapshot *snapshot, int device_fd) {
         _cleanup_closedir_ DIR *folder = NULL;
         const char *name;
@@ -78,7 +59,7 @@ static int examine_platform_devices(UsageSnapshot *snapshot, int device_fd) {
 
         int r = sysfs_open_folder(device_fd, ".", &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0)
-                if (strstr(name, PLATFORM_DEVICE) &&
+                if (strstr(name, DEVICE_FOLDER_FRAMEBUFFER) &&
                                 (r = usage_report(snapshot, USAGE_DISPLAY,
                                                  "%s is the framebuffer of the firmware: it may show the console",
                                                  TEXT_NAME(name))) != 0)
@@ -149,25 +130,31 @@ static int examine_boot_vga(UsageSnapshot *snapshot, int device_fd, PciAddress a
                                                PCI_ADDRESS_TEXT(address));
 }
 
-static int examine(UsageSnapshot *snapshot, int device_fd, PciAddress address) {
-        Parts parts = {};
-        int r;
+/* Most devices are no displays, and their folder has nothing of this. */
+static int examine_parts(UsageSnapshot *snapshot, const DeviceFolder *folder, PciAddress address) {
+        int r = 0;
 
-        if ((r = sysfs_for_each(device_fd, ".", on_part, &parts)) < 0 ||
-                        (parts.boot_vga && (r = examine_boot_vga(snapshot, device_fd, address)) != 0) ||
-                        (parts.graphics && (r = examine_framebuffers(snapshot, device_fd)) != 0) ||
-                        (parts.drm && (r = examine_cards(snapshot, device_fd)) != 0) ||
-                        (parts.platform_device && (r = examine_platform_devices(snapshot, device_fd)) != 0))
+        if (!folder->boot_vga && !folder->graphics && !folder->drm && !folder->platform_framebuffer)
+                return 0;
+        _cleanup_close_ int fd = pci_device_open(snapshot->kernel, address);
+        if (fd < 0)
+                return fd == -ENOENT ? 0
+                                     : fd; /* If it is gone, the check of its identity says so in a better message. */
+        if ((folder->boot_vga && (r = examine_boot_vga(snapshot, fd, address)) != 0) ||
+                        (folder->graphics && (r = examine_framebuffers(snapshot, fd)) != 0) ||
+                        (folder->drm && (r = examine_cards(snapshot, fd)) != 0) ||
+                        (folder->platform_framebuffer && (r = examine_platform_devices(snapshot, fd)) != 0))
                 return r;
-        return examine_memory(snapshot, address);
+        return 0;
 }
 
-int usage_of_display(UsageSnapshot *snapshot, PciAddress address) {
-        _cleanup_close_ int fd = pci_device_open(snapshot->kernel, address);
-        if (fd == -ENOENT)
-                return 0; /* If the device is gone, the check of its identity says so in a better message. */
-        int r = fd < 0 ? fd : usage_snapshot_check_time(snapshot);
-        if (r >= 0)
-                r = examine(snapshot, fd, address);
+int usage_of_display(UsageSnapshot *snapshot, const SnapshotFunction *function) {
+        PciAddress address = function->address;
+
+        int r = usage_snapshot_check_time(snapshot);
+        if (r == 0)
+                r = examine_parts(snapshot, &function->folder, address);
+        if (r == 0)
+                r = examine_memory(snapshot, address);
         return usage_report_error(snapshot, USAGE_DISPLAY, PCI_ADDRESS_TEXT(address), r);
 }

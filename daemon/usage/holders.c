@@ -67,21 +67,28 @@ int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode nod
 }
 
 int holder_table_add_device(HolderTable *table, PciAddress address) {
-        _cleanup_free_ DeviceNode *nodes = NULL;
-        size_t n_nodes = 0;
+        _cleanup_(device_folder_done) DeviceFolder folder = {};
+
+        _cleanup_close_ int fd = pci_device_open(table->kernel, address);
+        if (fd >= 0) {
+                int r = device_folder_read(table->kernel, fd, address, NULL, NULL, NULL, &folder);
+                if (r < 0)
+                        return r;
+        } else if (fd != -ENOENT) /* If the function is gone, the check of its identity says so in a better message. */
+                folder.nodes_error = fd;
+        return holder_table_add_folder(table, address, &folder);
+}
+
+int holder_table_add_folder(HolderTable *table, PciAddress address, const DeviceFolder *folder) {
+        int r = 0;
 
         NodeHolders *owner = add_owner(table, address);
         if (!owner)
                 return -ENOMEM;
-        int r = device_nodes_collect(table->kernel, address, &nodes, &n_nodes);
-        if (r == -ENOMEM)
-                return r;
-        /* If the function is gone, the check of its identity says so in a better message. */
-        owner->error = r == -ENOENT ? 0 : r;
-        for (size_t i = 0; i < n_nodes; i++)
-                if ((r = add_node(table, nodes[i])) < 0)
-                        return r;
-        return 0;
+        owner->error = folder->nodes_error;
+        for (size_t i = 0; i < folder->n_nodes && r >= 0; i++)
+                r = add_node(table, folder->nodes[i]);
+        return r;
 }
 
 int holder_table_add_removed_node(HolderTable *table, dev_t number) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/text.h"
-#include "usage/device-nodes.h"
+#include "usage/device-folder.h"
 #include "usage/processes.h"
 
 /* Which processes have device nodes open, found in one walk over all descriptors in /proc. This takes time and needs
@@ -96,6 +96,8 @@ typedef struct HolderTable {
  * returns 0 or -ENOMEM. If the nodes of a function cannot be collected, its field "error" says so; a function that is
  * gone has no nodes. */
 int holder_table_add_device(HolderTable *table, PciAddress address);
+int holder_table_add_folder(HolderTable *table, PciAddress address,
+                const DeviceFolder *folder); /* the same for a folder that was read */
 int holder_table_add_node(HolderTable *table, PciAddress address, DeviceNode node);
 int holder_table_add_group(HolderTable *table, int group);
 int holder_table_add_socket(HolderTable *table, const char *inode);

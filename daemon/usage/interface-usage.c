@@ -9,20 +9,29 @@ static int report(UsageSnapshot *snapshot, const char *interface, const char *wh
         return usage_report(snapshot, USAGE_NETWORK, "%s %s%s", TEXT_NAME(interface), what, which);
 }
 
-/* Examines the links "master" and "upper_NAME" to what is built on the interface: bridge, bond, team, VLAN, macvlan. */
-static int examine_links(UsageSnapshot *snapshot, const char *interface, int folder_fd, bool *ret_found) {
-        _cleanup_closedir_ DIR *folder = NULL;
+/* Examines the links "master" and "upper_NAME" to what is built on the interface: bridge, bond, team, VLAN, macvlan. What the
+ * folder does not list is not looked up. */
+static int examine_links(UsageSnapshot *snapshot, const char *interface, DIR *folder, bool *ret_found) {
+        bool has_master = false, has_upper = false;
         char master[64] = "";
         const char *name;
+        int r;
 
-        int r = sysfs_read_link(folder_fd, "master", master, sizeof(master));
+        while ((r = sysfs_next(folder, &name)) > 0) {
+                has_master = has_master || streq(name, "master");
+                has_upper = has_upper || startswith(name, "upper_");
+        }
+        if (r >= 0 && has_master)
+                r = sysfs_read_link(dirfd(folder), "master", master, sizeof(master));
         if (r < 0 && r != -ENOENT)
                 return r;
-        *ret_found = r >= 0;
-        if (r >= 0 && (r = report(snapshot, interface, "is a port of ", TEXT_NAME(master))) != 0)
+        *ret_found = has_master && r >= 0;
+        if (*ret_found && (r = report(snapshot, interface, "is a port of ", TEXT_NAME(master))) != 0)
                 return r;
-        r = sysfs_open_folder(folder_fd, ".", &folder);
-        while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
+        if (!has_upper)
+                return 0;
+        rewinddir(folder);
+        while ((r = sysfs_next(folder, &name)) > 0) {
                 /* A master also has a link "upper_NAME". */
                 const char *upper = startswith(name, "upper_");
                 if (!upper || streq(upper, master))
@@ -119,7 +128,7 @@ static int examine(UsageSnapshot *snapshot, const char *interface) {
         if ((r = usage_snapshot_check_time(snapshot)) < 0 ||
                         (r = sysfs_open_folder(snapshot->kernel->sys_fd, SYSFS_PATH("class/net/%s", interface),
                                          &folder)) < 0 ||
-                        (r = examine_links(snapshot, interface, dirfd(folder), &has_found)) != 0 ||
+                        (r = examine_links(snapshot, interface, folder, &has_found)) != 0 ||
                         (r = sysfs_read_number(dirfd(folder), "ifindex", 1, INT32_MAX, &index)) < 0 ||
                         (r = examine_network(snapshot, interface, (unsigned)index, dirfd(folder), &has_found)) != 0)
                 return r;
@@ -158,21 +167,32 @@ static int examine_listed(UsageSnapshot *snapshot, PciAddress address, const Hos
 }
 
 /* /sys shows only the interfaces in the network namespace of vfiod. */
-static bool expects_interface(const PciFacts *facts) {
-        return pci_facts_are_network(facts) && facts->driver[0] != '\0' && !pci_driver_leaves_dma(facts->driver);
+static bool expects_interface(const SnapshotFunction *function) {
+        const PciFacts facts = {.ids = function->ids};
+
+        return pci_facts_are_network(&facts) && function->driver[0] != '\0' && !pci_driver_leaves_dma(function->driver);
 }
 
-int usage_of_interfaces(UsageSnapshot *snapshot, const PciFacts *facts) {
-        _cleanup_host_index_ HostIndex now = {};
-        Examined before, after;
+static bool is_same(PciAddress address, const void *userdata) {
+        return pci_address_equal(address, *(const PciAddress *)userdata);
+}
 
-        int r = examine_listed(snapshot, facts->address, &snapshot->host, NULL, &before);
-        if (r != 0 || (before.n_gone == 0 && (before.n_listed > 0 || !expects_interface(facts))))
+int usage_of_interfaces(UsageSnapshot *snapshot, const SnapshotFunction *function) {
+        _cleanup_host_index_ HostIndex now = {};
+        PciAddress address = function->address;
+        Examined before, after;
+        const HostIndex *host;
+        int r;
+
+        if ((r = usage_snapshot_host(snapshot, &host)) < 0 ||
+                        (r = examine_listed(snapshot, address, host, NULL, &before)) != 0 ||
+                        (before.n_gone == 0 && (before.n_listed > 0 || !expects_interface(function))))
                 return r;
         /* udev renames an interface soon after its driver bound. Then the host has a new name for each that is gone. */
-        if ((r = host_index_read(snapshot->kernel, &now)) < 0)
-                return usage_report_error(snapshot, USAGE_NETWORK, PCI_ADDRESS_TEXT(facts->address), r);
-        r = examine_listed(snapshot, facts->address, &now, &snapshot->host, &after);
+        r = host_index_read(snapshot->kernel, 1U << HOST_NAME_NETWORK, is_same, &address, &now);
+        if (r < 0)
+                return usage_report_error(snapshot, USAGE_NETWORK, PCI_ADDRESS_TEXT(address), r);
+        r = examine_listed(snapshot, address, &now, host, &after);
         if (r != 0)
                 return r;
         if (after.n_gone > 0 || after.n_listed < before.n_gone)
@@ -183,5 +203,5 @@ int usage_of_interfaces(UsageSnapshot *snapshot, const PciFacts *facts) {
                         : usage_report(snapshot, USAGE_NETWORK,
                                           "%s shows no network interface here: it may be in the network namespace of a "
                                           "container",
-                                          PCI_ADDRESS_TEXT(facts->address));
+                                          PCI_ADDRESS_TEXT(address));
 }

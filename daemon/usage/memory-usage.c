@@ -147,14 +147,14 @@ static int find_memory(Search *search) {
         return r == -ENOENT ? 0 : r;
 }
 
-static int examine(Search *search, const PciFacts *facts) {
+static int examine(Search *search, const SnapshotFunction *function) {
         int sys_fd = search->snapshot->kernel->sys_fd;
 
         int r = find_memory(search);
         if (r < 0)
                 return r;
         if (search->memory[0] == '\0')
-                return facts->ids.class >> 8 == CLASS_CXL_MEMORY
+                return function->ids.class >> 8 == CLASS_CXL_MEMORY
                                 ? usage_report(search->snapshot, USAGE_MEMORY,
                                                   "it is CXL memory, but not on its driver cxl_pci: vfiod cannot find "
                                                   "out whether it is RAM of the host")
@@ -169,11 +169,11 @@ static int examine(Search *search, const PciFacts *facts) {
         return r > 0 ? report_active(search) : r;
 }
 
-int usage_of_memory(UsageSnapshot *snapshot, const PciFacts *facts) {
-        Search search = {.snapshot = snapshot, .address = facts->address};
+int usage_of_memory(UsageSnapshot *snapshot, const SnapshotFunction *function) {
+        Search search = {.snapshot = snapshot, .address = function->address};
 
         int r = usage_snapshot_check_time(snapshot);
         if (r == 0)
-                r = examine(&search, facts);
-        return usage_report_error(snapshot, USAGE_MEMORY, PCI_ADDRESS_TEXT(facts->address), r);
+                r = examine(&search, function);
+        return usage_report_error(snapshot, USAGE_MEMORY, PCI_ADDRESS_TEXT(function->address), r);
 }

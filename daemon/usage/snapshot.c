@@ -7,71 +7,23 @@
 /* A card with many users: further processes are counted. */
 #define HOLDERS_NAMED_MAX 32
 
-/* The devices that the caller asked for. */
-typedef struct Search {
-        UsageSnapshot *snapshot;
-        PciAddress *devices; /* sorted: there can be 10,000 */
-        size_t n_devices;
-} Search;
-
-static int compare_addresses(const void *a, const void *b) {
-        return pci_address_compare(*(const PciAddress *)a, *(const PciAddress *)b);
-}
-
-/* Finds the device to which the function belongs: the last device in its path, such as
- * "../../../devices/pci0000:00/0000:00:03.0". The drives of a VMD controller are below the controller. */
-static const PciAddress *find_device(const Search *search, const char *path) {
-        const PciAddress *found = NULL;
-        PciAddress address;
-
-        for (const char *part = strchr(path, '/'); part; part = strchr(part, '/')) {
-                if (!pci_address_parse_component(++part, &address))
-                        continue;
-                found = bsearch(&address, search->devices, search->n_devices, sizeof(PciAddress), compare_addresses)
-                                ?: found;
-        }
-        return found;
-}
-
-/* Keeps the function if it is one of the devices, or is below one of them. */
-static int on_function(PciAddress address, void *userdata) {
-        const Search *search = userdata;
-        UsageSnapshot *snapshot = search->snapshot;
-        char path[PATH_MAX];
-
-        int r = sysfs_read_target(snapshot->kernel->devices_fd, PCI_ADDRESS_TEXT(address), path, sizeof(path));
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        const PciAddress *device = find_device(search, path);
-        if (!device)
-                return 0;
-        if (!ARRAY_GROW(snapshot->functions, snapshot->n_functions))
-                return -ENOMEM;
-        snapshot->functions[snapshot->n_functions++] = (SnapshotFunction){address, *device};
-        return 0;
-}
-
 int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, usage_visit_t visit,
                 void *userdata, UsageSnapshot **ret) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = malloc(sizeof(UsageSnapshot));
-        _cleanup_free_ PciAddress *sorted = calloc(n_addresses + 1, sizeof(PciAddress));
-        if (!snapshot || !sorted) {
-                free(TAKE_PTR(snapshot));
+        if (!snapshot)
                 return -ENOMEM;
-        }
-
         *snapshot = (UsageSnapshot){
                         .kernel = kernel,
                         .visit = visit,
                         .userdata = userdata,
                         .limits = &usage_limits,
+                        .devices = calloc(n_addresses + 1, sizeof(SnapshotDevice)),
+                        .n_devices = n_addresses,
         };
+        if (!snapshot->devices)
+                return -ENOMEM;
         for (size_t i = 0; i < n_addresses; i++)
-                sorted[i] = addresses[i];
-        qsort(sorted, n_addresses, sizeof(PciAddress), compare_addresses);
-        int r = pci_device_for_each(kernel, on_function, &(Search){snapshot, sorted, n_addresses});
-        if (r < 0 || (r = host_index_read(kernel, &snapshot->host)) < 0)
-                return r;
+                snapshot->devices[i] = (SnapshotDevice){.address = addresses[i], .fd = -EBADF};
         *ret = TAKE_PTR(snapshot);
         return 0;
 }
@@ -79,7 +31,8 @@ int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t
 UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot) {
         if (!snapshot)
                 return NULL;
-        free(snapshot->functions);
+        free(snapshot->devices);
+        function_list_done(&snapshot->functions);
         host_index_done(&snapshot->host);
         process_table_done(&snapshot->processes);
         mount_table_done(&snapshot->mounts);
@@ -94,18 +47,52 @@ UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot) {
 
 /* The parts. */
 
+int usage_snapshot_functions(UsageSnapshot *snapshot, const FunctionList **ret) {
+        *ret = &snapshot->functions;
+        if (!snapshot->has_functions)
+                snapshot->functions_error = function_list_read(snapshot->kernel, snapshot->devices, snapshot->n_devices,
+                                snapshot->limits, &snapshot->functions);
+        snapshot->has_functions = true;
+        return snapshot->functions_error;
+}
+
+static bool is_in_snapshot(PciAddress address, const void *userdata) {
+        return function_list_find(&((const UsageSnapshot *)userdata)->functions, address);
+}
+
+int usage_snapshot_host(UsageSnapshot *snapshot, const HostIndex **ret) {
+        const FunctionList *functions;
+
+        *ret = &snapshot->host;
+        if (snapshot->has_host)
+                return snapshot->host_error;
+        snapshot->has_host = true;
+        snapshot->host_error = usage_snapshot_functions(snapshot, &functions);
+        if (snapshot->host_error >= 0)
+                snapshot->host_error = host_index_read(
+                                snapshot->kernel, HOST_NAMES_ALL, is_in_snapshot, snapshot, &snapshot->host);
+        return snapshot->host_error;
+}
+
+/* If the function is gone, the check of its identity says so in a better message. */
+static int add_function(HolderTable *table, const SnapshotFunction *function) {
+        DeviceFolder unknown = {.nodes_error = function->error == -ENOENT ? 0 : function->error};
+        return holder_table_add_folder(table, function->address, function->error < 0 ? &unknown : &function->folder);
+}
+
 /* Begins the table of holders with the nodes of all functions. */
 static int add_nodes(UsageSnapshot *snapshot) {
         HolderTable *table = &snapshot->holders;
-        int r = 0;
+        const FunctionList *functions;
 
+        int r = usage_snapshot_functions(snapshot, &functions);
         snapshot->has_holders = true;
         *table = (HolderTable){.kernel = snapshot->kernel,
                         .names_max = HOLDERS_NAMED_MAX,
                         .reader = snapshot->reader,
                         .end_us = snapshot->limits->end_us};
-        for (size_t i = 0; i < snapshot->n_functions && r >= 0; i++)
-                r = holder_table_add_device(table, snapshot->functions[i].address);
+        for (size_t i = 0; i < functions->n_functions && r >= 0; i++)
+                r = add_function(table, &functions->functions[i]);
         return r;
 }
 

@@ -4,6 +4,7 @@
 #include "kernel/host-names.h"
 #include "usage/block-users.h"
 #include "usage/census.h"
+#include "usage/function-list.h"
 #include "usage/holders.h"
 #include "usage/mounts.h"
 #include "usage/network-table.h"
@@ -34,11 +35,6 @@ typedef enum CxlPresence {
         CXL_PRESENT,
         CXL_MISSING,
 } CxlPresence;
-
-typedef struct SnapshotFunction {
-        PciAddress address;
-        PciAddress device; /* to which its uses belong: itself, or the nearest device of the snapshot above it */
-} SnapshotFunction;
 
 /* A console of the kernel, or an input device of the host. */
 typedef struct HostInput {
@@ -71,10 +67,11 @@ typedef struct UsageSnapshot {
         const UsageLimits *limits;
         bool only_visible; /* Open no disk exclusively, because that disturbs others. Hidden uses are then not found. */
 
-        HostIndex host;
-        SnapshotFunction *functions; /* the devices, and the functions that are below them */
-        size_t n_functions;
+        SnapshotDevice *devices; /* those that were asked for. The caller may fill in what it knows of them. */
+        size_t n_devices;
 
+        FunctionList functions; /* the devices, and the functions that are below them */
+        HostIndex host;         /* their names */
         ProcessTable processes;
         MountTable mounts;
         BlockUsers block_users;
@@ -82,20 +79,22 @@ typedef struct UsageSnapshot {
         HolderTable holders;
         HostInputs consoles, inputs;
         CxlPresence cxl;
-        bool has_processes, has_mounts, has_block_users, has_network, has_holders;
-        int processes_error;      /* 0, or why /proc could not be read */
-        int mounts_error;         /* the same for the mounts, if another process reads them */
-        size_t n_blocks_examined; /* disks, partitions and what is built on them */
+        bool has_functions, has_host, has_processes, has_mounts, has_block_users, has_network, has_holders;
+        int functions_error, host_error; /* 0, or why they could not be read */
+        int processes_error;             /* 0, or why /proc could not be read */
+        int mounts_error;                /* the same for the mounts, if another process reads them */
+        size_t n_blocks_examined;        /* disks, partitions and what is built on them */
 } UsageSnapshot;
 
-/* Makes a snapshot for these devices. userdata is borrowed. The caller frees *ret with usage_snapshot_free().
- * Returns 0; or a negative errno if the devices of the host cannot be listed. */
+/* Makes a snapshot for these devices. userdata is borrowed. The caller frees *ret with usage_snapshot_free(). Returns 0 or -ENOMEM. */
 int usage_snapshot_new(const Kernel *kernel, const PciAddress *addresses, size_t n_addresses, usage_visit_t visit,
                 void *userdata, UsageSnapshot **ret);
 UsageSnapshot *usage_snapshot_free(UsageSnapshot *snapshot);
 DEFINE_TRIVIAL_CLEANUP_FUNC(UsageSnapshot *, usage_snapshot_free)
 
 /* The parts. Each returns 0 or a negative errno. */
+int usage_snapshot_functions(UsageSnapshot *snapshot, const FunctionList **ret);
+int usage_snapshot_host(UsageSnapshot *snapshot, const HostIndex **ret);
 int usage_snapshot_mounts(UsageSnapshot *snapshot, const MountTable **ret);
 int usage_snapshot_block_users(UsageSnapshot *snapshot, const BlockUsers **ret);
 int usage_snapshot_network(UsageSnapshot *snapshot, const NetworkTable **ret);

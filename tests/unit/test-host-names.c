@@ -43,12 +43,19 @@ static void assert_names(TempTree *tree, const char *expected) {
 
         _cleanup_host_index_ HostIndex index = {};
 
-        g_assert_cmpint(host_index_read(tree->kernel, &index), ==, 0);
+        g_assert_cmpint(host_index_read(tree->kernel, HOST_NAMES_ALL, NULL, NULL, &index), ==, 0);
         for (size_t i = 0; i < index.n_names; i++)
                 g_assert_cmpint(on_name(index.names[i].kind, index.names[i].name, index.names[i].address, names), ==,
                                 0);
         g_autofree char *text = names_join(names);
         g_assert_cmpstr(text, ==, expected);
+}
+
+static bool is_nic(PciAddress address, const void *userdata) {
+        PciAddress nic;
+
+        g_assert_cmpint(pci_address_parse(NIC, &nic), ==, 0);
+        return userdata && pci_address_equal(address, nic);
 }
 
 static void assert_one(TempTree *tree, HostNameKind kind, const char *name, const char *expected) {
@@ -64,6 +71,21 @@ static void test_none(void) {
 
         assert_names(tree, "");
         assert_one(tree, HOST_NAME_NETWORK, "ens1", "");
+}
+
+/* Only the kinds and the functions that are wanted. */
+static void test_wanted(void) {
+        g_autoptr(TempTree) tree = tree_new();
+        _cleanup_host_index_ HostIndex all = {}, disks = {};
+
+        temp_tree_name(tree, NIC, "net", "ens1");
+        temp_tree_name(tree, NIC, "block", "sda");
+        temp_tree_name(tree, AHCI, "block", "sdb");
+        g_assert_cmpint(host_index_read(tree->kernel, HOST_NAMES_ALL, is_nic, tree, &all), ==, 0);
+        g_assert_cmpuint(all.n_names, ==, 2);
+        g_assert_cmpint(host_index_read(tree->kernel, 1U << HOST_NAME_BLOCK, is_nic, tree, &disks), ==, 0);
+        g_assert_cmpuint(disks.n_names, ==, 1);
+        g_assert_cmpstr(disks.names[0].name, ==, "sda");
 }
 
 static void test_network(void) {
@@ -177,7 +199,7 @@ static void test_index(void) {
         temp_tree_name(tree, NVME, "net", "ens5");
         temp_tree_name(tree, NIC, "net", "ens9");
         temp_tree_name(tree, NIC, "block", "ens1");
-        g_assert_cmpint(host_index_read(tree->kernel, &index), ==, 0);
+        g_assert_cmpint(host_index_read(tree->kernel, HOST_NAMES_ALL, NULL, NULL, &index), ==, 0);
         const HostIndexName *name = host_index_next(&index, HOST_NAME_NETWORK, nic, NULL);
         g_assert_cmpstr(name->name, ==, "ens9");
         name = host_index_next(&index, HOST_NAME_NETWORK, nic, name);
@@ -197,6 +219,7 @@ static void test_kinds(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/host-names/none", test_none);
+        g_test_add_func("/host-names/wanted", test_wanted);
         g_test_add_func("/host-names/network", test_network);
         g_test_add_func("/host-names/block", test_block);
         g_test_add_func("/host-names/controller", test_controller);

@@ -46,14 +46,12 @@ static void put_endpoints(Bed *bed) {
 }
 
 static int survey(Bed *bed, const char *address) {
-        PciFacts facts;
+        const FunctionList *list;
 
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot =
                         snapshot_take(bed->tree->kernel, address, NULL, bed->uses);
-        PciAddress parsed;
-        g_assert_cmpint(pci_address_parse(address, &parsed), ==, 0);
-        g_assert_cmpint(pci_device_read_facts(bed->tree->kernel, parsed, &facts), ==, 0);
-        return usage_of_memory(snapshot, &facts);
+        g_assert_cmpint(usage_snapshot_functions(snapshot, &list), ==, 0);
+        return usage_of_memory(snapshot, list->functions);
 }
 
 #define assert_memory(bed, ...) \

@@ -16,7 +16,7 @@ static TempTree *tree_with_nic(void) {
 static PciLinkReading read_link(TempTree *tree) {
         PciLinkReading reading;
 
-        g_assert_cmpint(pci_device_read_link(tree->kernel, address_of(NIC), &reading), ==, 0);
+        g_assert_cmpint(pci_device_read_link(tree->kernel, address_of(NIC), NULL, &reading), ==, 0);
         return reading;
 }
 
@@ -93,17 +93,38 @@ static void test_suspended(void) {
         }
 }
 
+/* The maximum of a card that is known is not read again; that of another card is. */
+static void test_known(void) {
+        g_autoptr(TempTree) tree = tree_with_nic();
+
+        temp_tree_attribute(tree, NIC, "max_link_speed", "8.0 GT/s PCIe");
+        temp_tree_attribute(tree, NIC, "max_link_width", "16");
+        PciLinkReading known = read_link(tree), reading;
+        temp_tree_attribute(tree, NIC, "max_link_speed", "16.0 GT/s PCIe");
+        temp_tree_attribute(tree, NIC, "max_link_width", "4");
+        temp_tree_attribute(tree, NIC, "current_link_width", "2");
+        g_assert_cmpint(pci_device_read_link(tree->kernel, address_of(NIC), &known, &reading), ==, 0);
+        g_assert_cmpuint(reading.link.speed_max, ==, 8000);
+        g_assert_cmpuint(reading.link.width_max, ==, 16);
+        g_assert_cmpuint(reading.link.width, ==, 2);
+        known.incarnation++;
+        g_assert_cmpint(pci_device_read_link(tree->kernel, address_of(NIC), &known, &reading), ==, 0);
+        g_assert_cmpuint(reading.link.speed_max, ==, 16000);
+        g_assert_cmpuint(reading.link.width_max, ==, 4);
+}
+
 static void test_removed(void) {
         g_autoptr(TempTree) tree = tree_with_nic();
         PciLinkReading reading;
 
-        g_assert_cmpint(pci_device_read_link(tree->kernel, address_of("0000:00:04.0"), &reading), ==, -ENOENT);
+        g_assert_cmpint(pci_device_read_link(tree->kernel, address_of("0000:00:04.0"), NULL, &reading), ==, -ENOENT);
 }
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/pci-link/texts", test_texts);
         g_test_add_func("/pci-link/suspended", test_suspended);
+        g_test_add_func("/pci-link/known", test_known);
         g_test_add_func("/pci-link/removed", test_removed);
         return g_test_run();
 }

@@ -81,6 +81,9 @@ static void test_driver_events(void) {
         g_assert_cmpint(device_state(get_device(inventory, NIC)), ==, DEVICE_FOREIGN);
         temp_tree_group(tree, NIC, 26);
         send_event(tree, inventory, "change", NIC_PATH, "pci", NULL);
+        /* The link to the PF appears before any driver binds. */
+        temp_tree_driver(tree, NIC, NULL);
+        send_event(tree, inventory, "unbind", NIC_PATH, "pci", NULL);
         temp_tree_link(tree, "../0000:00:04.0", "sys/bus/pci/devices/%s/physfn", NIC);
         send_event(tree, inventory, "change", NIC_PATH, "pci", NULL);
 }

@@ -32,8 +32,12 @@ static int survey_changed(Bed *bed, const char *text, void (*change)(Bed *bed)) 
         int r = usage_snapshot_new(bed->tree->kernel, &address, 1, on_use, bed->uses, &snapshot);
         if (r < 0)
                 return r;
-        if (change)
+        if (change) {
+                const HostIndex *host;
+
+                g_assert_cmpint(usage_snapshot_host(snapshot, &host), ==, 0);
                 change(bed);
+        }
         bed->uses->device = address;
         r = usage_of_device(snapshot, address);
         g_assert_true(pci_address_equal(bed->uses->device, address));
@@ -261,9 +265,36 @@ static void test_hidden_child_interface(void) {
                         "container",
                         NULL);
         temp_tree_remove(bed->tree, "sys/bus/pci/devices/" NIC "%s/net", virtio);
-        temp_tree_link(bed->tree, "net", "sys/bus/pci/devices/" NIC "%s/net", virtio);
-        g_assert_cmpint(survey(bed, NIC), ==, 0);
-        assert_use_says(bed->uses, "child", NIC " cannot be examined");
+        assert_device(bed, NIC, NULL);
+}
+
+/* A folder that cannot be examined: what is beside it is examined nevertheless. */
+static void test_too_deep(void) {
+        g_autoptr(GString) deep = g_string_new("sys/bus/pci/devices/" NIC);
+        g_autoptr(Bed) bed = make_bed();
+
+        for (unsigned i = 0; i < 40; i++)
+                g_string_append(deep, "/usb1");
+        temp_tree_folder(bed->tree, "%s", deep->str);
+        temp_tree_link(bed->tree, "types", "sys/bus/pci/devices/" NIC "/a/mdev_type");
+        temp_tree_link(bed->tree, "types", "sys/bus/pci/devices/" NIC "/z/mdev_type");
+        assert_device(bed, NIC, "child: the mediated device a lies below it, and vanishes with it",
+                        "child: the mediated device z lies below it, and vanishes with it",
+                        "child: " NIC " cannot be examined: Too many levels of symbolic links",
+                        "process: " NIC " cannot be examined: Too many levels of symbolic links", NULL);
+}
+
+/* The folders of the queues of a network card are not listed: a card can have a thousand. */
+static void test_queues(void) {
+        g_autoptr(Bed) bed = make_bed();
+
+        put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
+        temp_tree_folder(bed->tree, "sys/bus/pci/devices/" NIC "/net/ens1/queues/rx-0");
+        temp_tree_link(bed->tree, "types", "sys/bus/pci/devices/" NIC "/net/ens1/queues/rx-0/mdev_type");
+        assert_device(bed, NIC, NULL);
+        /* An interface of this name is a device. */
+        temp_tree_link(bed->tree, "types", "sys/bus/pci/devices/" NIC "/net/queues/x/mdev_type");
+        assert_device(bed, NIC, "child: the mediated device x lies below it, and vanishes with it", NULL);
 }
 
 /* A mediated device: a process has the node of its group open. */
@@ -428,6 +459,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/usage/passed-through", test_passed_through);
         g_test_add_func("/usage/hidden-interface", test_hidden_interface);
         g_test_add_func("/usage/renamed", test_renamed);
+        g_test_add_func("/usage/too-deep", test_too_deep);
+        g_test_add_func("/usage/queues", test_queues);
         g_test_add_func("/usage/hidden-child-interface", test_hidden_child_interface);
         g_test_add_func("/usage/mediated", test_mediated);
         g_test_add_func("/usage/kinds", test_kinds);

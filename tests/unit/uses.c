@@ -63,6 +63,7 @@ int disk_uses(const Kernel *kernel, const char *disk, Uses *uses) {
         g_strlcpy(name->name, disk, sizeof(name->name));
         host_index_done(&snapshot->host);
         snapshot->host = (HostIndex){.names = name, .n_names = 1};
+        snapshot->has_host = true;
         return usage_of_disks(snapshot, name->address);
 }
 
