@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 import esbuild from "esbuild";
 
+import { script, sentences } from "./catalog.js";
+
 const source = path.dirname(fileURLToPath(import.meta.url));
 const folder = process.argv[2];
 if (!folder) {
@@ -26,6 +28,38 @@ const assets = {
     },
 };
 
+// PatternFly's own words, which screen readers speak, are English: these expressions become those of src/library-words.js.
+const WORDS = {
+    "Alert/Alert.js": [["variantLabel = `${capitalize(variant)} alert:`", "variantLabel = words.alert(variant)"]],
+    "Alert/AlertActionCloseButton.js": [["`Close ${variantLabel || alertVariantLabel} alert: ${title}`", "words.close"]],
+    "Modal/ModalBoxCloseButton.js": [["ariaLabel = 'Close'", "ariaLabel = words.close"]],
+    "Nav/NavList.js": [["'Scroll back'", "words.back"], ["'Scroll foward'", "words.forward"]],
+    "Spinner/Spinner.js": [["ariaValueText = 'Loading...'", "ariaValueText = words.loading"]],
+};
+const words = {
+    name: "words",
+    setup(build) {
+        const left = new Set(Object.keys(WORDS));
+        build.onLoad({ filter: /react-core\/dist\/esm\/components\/[A-Za-z]+\/[A-Za-z]+\.js$/ }, ({ path: name }) => {
+            const file = name.split("/").slice(-2).join("/");
+            if (!WORDS[file])
+                return undefined;
+            let contents = fs.readFileSync(name, "utf8");
+            for (const [from, to] of WORDS[file]) {
+                if (!contents.includes(from))
+                    throw new Error(`${file} does not say ${from}`);
+                contents = contents.replaceAll(from, to);
+            }
+            left.delete(file);
+            return { contents: `import { words } from ${JSON.stringify(path.join(source, "src/library-words.js"))};\n${contents}` };
+        });
+        build.onEnd(() => {
+            if (left.size > 0)
+                throw new Error(`PatternFly has no ${[...left].join(", ")}`);
+        });
+    },
+};
+
 fs.mkdirSync(folder, { recursive: true });
 await esbuild.build({
     absWorkingDir: source,
@@ -41,7 +75,19 @@ await esbuild.build({
     define: { "process.env.NODE_ENV": '"production"' },
     legalComments: "eof",
     logLevel: "warning",
-    plugins: [assets],
+    plugins: [assets, words],
 });
 for (const name of ["index.html", "manifest.json"])
     fs.copyFileSync(path.join(source, name), path.join(folder, name));
+
+// Cockpit answers "po.js" with the file for the language of the user, and asks for the texts of the menu by the other name.
+const manifest = JSON.parse(fs.readFileSync(path.join(source, "manifest.json"), "utf8"));
+const labels = Object.values(manifest.menu).map(item => item.label);
+const formats = fs.readFileSync(path.join(source, "../po/sentences.h"), "utf8");
+for (const name of fs.readdirSync(path.join(source, "po"))) {
+    const text = fs.readFileSync(path.join(source, "po", name), "utf8");
+    const language = path.basename(name, ".po");
+    const said = sentences(formats, fs.readFileSync(path.join(source, "../po", name), "utf8"));
+    fs.writeFileSync(path.join(folder, `po.${language}.js`), script(text) + said);
+    fs.writeFileSync(path.join(folder, `po.manifest.${language}.js`), script(text, msgid => labels.includes(msgid)));
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Updates the files in po/ after a text has changed: sentences.h, and the catalogs. Then translate what is empty or fuzzy.
+"""Updates the files in po/ and cockpit/po/ after a text has changed: sentences.h, and the catalogs. Then translate what is empty or fuzzy.
 
 With --check, changes nothing, and fails if a file is not as this program would write it, or if a catalog is not complete.
 With --template FILE, only writes the template for a new language."""
@@ -12,6 +12,8 @@ import re
 import subprocess
 import sys
 import tempfile
+
+import page
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PO = ROOT / "po"
@@ -114,11 +116,11 @@ def make_template(path):
     path.write_text(text)
 
 
-def merged(language, template):
+def merged(catalog, template):
     """The catalog as msgmerge makes it of the present one."""
     text = subprocess.run(
         ["msgmerge", "--quiet", "--no-wrap", "--sort-by-file", "--no-location", "--no-fuzzy-matching", "--output-file=-",
-         str(PO / f"{language}.po"), str(template)],
+         str(catalog), str(template)],
         check=True, stdout=subprocess.PIPE, text=True,
     ).stdout
     return subprocess.run(
@@ -179,15 +181,32 @@ def check_found(language):
             yield f"po/{language}.po: no translation is found of: {text}"
 
 
-def check_catalog(language):
+def check_catalog(catalog):
     """Returns what is wrong with the catalog; "" for nothing."""
     result = subprocess.run(
-        ["msgfmt", "--check", "--statistics", "--output-file=/dev/null", str(PO / f"{language}.po")],
+        ["msgfmt", "--check", "--statistics", "--output-file=/dev/null", str(catalog)],
         stderr=subprocess.PIPE, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
     )
     if result.returncode != 0 or "fuzzy" in result.stderr or "untranslated" in result.stderr:
-        return f"po/{language}.po is not complete: {result.stderr.strip()}"
+        return f"{catalog.relative_to(ROOT)} is not complete: {result.stderr.strip()}"
     return ""
+
+
+def update_page(put, folder):
+    """Updates the catalogs of the page for Cockpit. Yields what is wrong with them."""
+    template = folder / "page.pot"
+    try:
+        template.write_text(page.template(ROOT))
+    except page.TextError as error:
+        yield str(error)
+        return
+    yield from page.faults(ROOT)
+    for language in lines_of("LINGUAS"):
+        catalog = ROOT / "cockpit/po" / f"{language}.po"
+        put(catalog, merged(catalog, template))
+        text = catalog.read_text()
+        yield from filter(None, [check_catalog(catalog)])
+        yield from page.check_placeholders(page.read_catalog(text), catalog.relative_to(ROOT))
 
 
 def main():
@@ -210,11 +229,13 @@ def main():
             pathlib.Path(sys.argv[2]).write_text(template.read_text())
             return 0
         for language in lines_of("LINGUAS"):
-            put(PO / f"{language}.po", merged(language, template))
+            put(PO / f"{language}.po", merged(PO / f"{language}.po", template))
             if checks:
-                wrong += filter(None, [check_catalog(language)])
+                wrong += filter(None, [check_catalog(PO / f"{language}.po")])
                 wrong += [f"po/{language}.po: {line}" for line in check_directives((PO / f"{language}.po").read_text())]
                 wrong += check_found(language)
+        found = list(update_page(put, pathlib.Path(folder)))
+        wrong += found if checks else []
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

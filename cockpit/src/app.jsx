@@ -8,10 +8,12 @@ import {
 
 import { DevicePage } from "./device-page.jsx";
 import { Devices } from "./devices.jsx";
+import { _, format } from "./i18n.js";
 import { Jobs } from "./job.jsx";
 import { Leases } from "./leases.jsx";
 import { Overview } from "./overview.jsx";
 import { Rules } from "./rules.jsx";
+import { Topology } from "./topology.jsx";
 import { Trials } from "./trials.jsx";
 import { href, usePath, useVfiod } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
@@ -27,6 +29,7 @@ function View({ path: [view, argument], state }) {
     case "rules": return <Rules state={state} />;
     case "virtual-functions": return <VirtualFunctions state={state} />;
     case "leases": return <Leases state={state} />;
+    case "topology": return <Topology state={state} wanted={argument} />;
     case "device": return <DevicePage key={argument} address={argument} state={state} />;
     default: return <Devices state={state} />;
     }
@@ -34,19 +37,20 @@ function View({ path: [view, argument], state }) {
 
 function Navigation({ view, jobs }) {
     const items = [
-        ["", "Devices"],
-        ["overview", "Overview"],
-        ["rules", "Rules"],
-        ["virtual-functions", "Virtual functions"],
-        ["leases", "Leases"],
-        ["jobs", jobs > 0 ? `Jobs (${jobs})` : "Jobs"],
+        ["", _("Devices")],
+        ["topology", _("Topology")],
+        ["overview", _("Overview")],
+        ["rules", _("Rules")],
+        ["virtual-functions", _("Virtual functions")],
+        ["leases", _("Leases")],
+        ["jobs", jobs > 0 ? format(_("Jobs ($0)"), jobs) : _("Jobs")],
     ];
     // On a small screen, only some views fit.
     useEffect(() => {
         document.querySelector("nav .pf-m-current")?.scrollIntoView({ block: "nearest", inline: "center" });
     }, [view]);
     return (
-        <Nav variant="horizontal-subnav" aria-label="Views">
+        <Nav variant="horizontal-subnav" aria-label={_("Views")}>
             <NavList>
                 {items.map(([name, label]) => (
                     <NavItem key={name} itemId={name} to={name ? href(name) : href()} isActive={name === (view || "")}>{label}</NavItem>
@@ -58,11 +62,11 @@ function Navigation({ view, jobs }) {
 
 function NoConnection({ problem }) {
     return (
-        <EmptyState status="danger" titleText="There is no connection to vfiod" headingLevel="h1">
+        <EmptyState status="danger" titleText={_("There is no connection to vfiod")} headingLevel="h1">
             <EmptyStateBody>{problem}</EmptyStateBody>
-            <EmptyStateBody>The command “systemctl status vfiod” tells more.</EmptyStateBody>
+            <EmptyStateBody>{_("The command “systemctl status vfiod” tells more.")}</EmptyStateBody>
             <EmptyStateFooter>
-                <EmptyStateActions><Button onClick={() => vfiod.retry()}>Connect again</Button></EmptyStateActions>
+                <EmptyStateActions><Button onClick={() => vfiod.retry()}>{_("Connect again")}</Button></EmptyStateActions>
             </EmptyStateFooter>
         </EmptyState>
     );
@@ -74,12 +78,12 @@ export function App() {
     if (state.phase === "failed")
         return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><NoConnection problem={state.problem} /></PageSection></Page>;
     if (state.phase === "connecting" && state.devices.length === 0)
-        return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><Bullseye><Spinner aria-label="Asking vfiod for the devices" /></Bullseye></PageSection></Page>;
+        return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><Bullseye><Spinner aria-label={_("Asking vfiod for the devices")} /></Bullseye></PageSection></Page>;
     return (
         <Page className="pf-m-no-sidebar" style={NO_SIDEBAR} isContentFilled horizontalSubnav={<Navigation view={path[0]} jobs={state.jobs.length} />} data-phase={state.phase}>
             {state.phase === "lost" && <PageSection>
-                <Alert isInline variant="warning" component="h2" id="lost" title="vfiod does not answer. What you see may be old."
-                    actionLinks={<AlertActionLink onClick={() => vfiod.retry()}>Connect again</AlertActionLink>}>
+                <Alert isInline variant="warning" component="h2" id="lost" title={_("vfiod does not answer. What you see may be old.")}
+                    actionLinks={<AlertActionLink onClick={() => vfiod.retry()}>{_("Connect again")}</AlertActionLink>}>
                     {state.problem}
                 </Alert>
             </PageSection>}

@@ -6,6 +6,7 @@ import {
 } from "@patternfly/react-core";
 
 import { Failure } from "./failure.jsx";
+import { _, format } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
 import { Finding, Steps, Warnings, makePlan } from "./plan.jsx";
 import { useAnswer } from "./use-vfiod.js";
@@ -13,12 +14,18 @@ import { variant, vfiod } from "./vfiod.js";
 import { deviceName, finding as findingName, hostNames } from "./words.js";
 
 const VERBS = {
-    detach: { label: "Detach", method: "Detach", title: "Detach for a virtual machine", done: "Detached" },
-    reattach: { label: "Reattach", method: "Reattach", title: "Give back to the host", done: "Reattached" },
+    detach: {
+        method: "Detach", label: _("Detach"), title: _("Detach for a virtual machine: $0"), done: _("Detached: $0, $1"),
+        failed: _("Detach failed"), overridden: _("Override and detach"),
+    },
+    reattach: {
+        method: "Reattach", label: _("Reattach"), title: _("Give back to the host: $0"), done: _("Reattached: $0, $1"),
+        failed: _("Reattach failed"), overridden: _("Override and reattach"),
+    },
 };
 
-// How long a trial lasts, in microseconds and as a word.
-const TRIAL = { duration: 120000000, label: "two minutes" };
+// How long a trial lasts, in microseconds.
+const TRIAL = 120000000;
 
 function toggled(list, item, on) {
     return on ? [...list, item] : list.filter(other => other !== item);
@@ -34,14 +41,14 @@ function optionsOf({ companions, override, switches, trial }) {
     for (const name of switches)
         options[name] = variant("b", true);
     if (trial)
-        options["revert-after"] = variant("t", TRIAL.duration);
+        options["revert-after"] = variant("t", TRIAL);
     return options;
 }
 
 // What else of the group goes along: each device must be ticked.
 function Companions({ devices, chosen, choose }) {
     return (
-        <FormGroup role="group" fieldId="companions" label="These devices share the IOMMU group and go along">
+        <FormGroup role="group" fieldId="companions" label={_("These devices share the IOMMU group and go along")}>
             {devices.map(device => (
                 <Checkbox key={device.Address} id={`companion-${device.Address}`} isChecked={chosen.includes(device.Address)}
                     label={`${deviceName(device)}, ${device.Address}`} description={hostNames(device).join(", ") || undefined}
@@ -54,11 +61,13 @@ function Companions({ devices, chosen, choose }) {
 // What refuses can be overridden, but only after a second, deliberate step.
 export function Overrides({ items, isOpen, setOpen, isChosen, choose }) {
     return (
-        <ExpandableSection toggleText="Override what refuses" isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="overrides">
+        <ExpandableSection toggleText={_("Override what refuses")} isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="overrides">
             {isOpen && <Stack hasGutter>
                 <StackItem>
-                    <Alert isInline variant="warning" component="h3" title="The host may lose data or connections">
-                        <Content component="p">Without these checks, vfiod takes the device away while it is in use. Override only what you know to be harmless.</Content>
+                    <Alert isInline variant="warning" component="h3" title={_("The host may lose data or connections")}>
+                        <Content component="p">
+                            {_("Without these checks, vfiod takes the device away while it is in use. Override only what you know to be harmless.")}
+                        </Content>
                     </Alert>
                 </StackItem>
                 {items.map(item => (
@@ -77,14 +86,14 @@ function overridesOf(plan, choice) {
     for (const { name, details } of plan.findings)
         for (const option of details.Options || [])
             if (option === "override")
-                items.set(name, { id: name, guard: name, label: `Override the guard “${name}” (${findingName(name).toLowerCase()})` });
+                items.set(name, { id: name, guard: name, label: format(_("Override the guard “$0”: $1"), name, findingName(name)) });
             else if (option === "force")
-                items.set(option, { id: option, option, label: "Unbind the device although a process has it open. This can take hours." });
+                items.set(option, { id: option, option, label: _("Unbind the device although a process has it open. This can take hours.") });
             else if (option === "adopt")
-                items.set(option, { id: option, option, label: "Also take devices that another program has bound." });
+                items.set(option, { id: option, option, label: _("Also take devices that another program has bound.") });
     for (const name of choice.override)
         if (!items.has(name))
-            items.set(name, { id: name, guard: name, label: `Override the guard “${name}”` });
+            items.set(name, { id: name, guard: name, label: format(_("Override the guard “$0”"), name) });
     return [...items.values()];
 }
 
@@ -94,7 +103,7 @@ function usePlan(device, verb, choice) {
 }
 
 export function ChangeDialog({ verb, device, state, onClose }) {
-    const { label, method, title } = VERBS[verb];
+    const words = VERBS[verb];
     const [choice, setChoice] = useState({ companions: [], override: [], switches: [], trial: false });
     const [overriding, setOverriding] = useState(false);
     const [busy, setBusy] = useState(false);
@@ -113,8 +122,8 @@ export function ChangeDialog({ verb, device, state, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.change(method, device.Address, { ...optionsOf(choice), plan: variant("s", plan.fingerprint) });
-            onClose(`${VERBS[verb].done}: ${deviceName(device)}, ${device.Address}`);
+            await vfiod.change(words.method, device.Address, { ...optionsOf(choice), plan: variant("s", plan.fingerprint) });
+            onClose(format(words.done, deviceName(device), device.Address));
         } catch (problem) {
             setError(problem);
             setBusy(false);
@@ -123,14 +132,14 @@ export function ChangeDialog({ verb, device, state, onClose }) {
     const overridden = choice.override.length > 0 || choice.switches.length > 0;
     return (
         <Modal isOpen variant="medium" onClose={() => onClose()} aria-labelledby="change-title" aria-describedby="change-body" id="change-dialog">
-            <ModalHeader title={`${title}: ${deviceName(device)}`} labelId="change-title" description={device.Address} />
+            <ModalHeader title={format(words.title, deviceName(device))} labelId="change-title" description={device.Address} />
             <ModalBody id="change-body">
                 <Stack hasGutter>
-                    {error && <StackItem><Failure title={`${label} failed`} error={error} /></StackItem>}
-                    {planError && <StackItem><Failure title="There is nothing to plan" error={planError} /></StackItem>}
-                    {!plan && loading && <StackItem><Spinner size="lg" aria-label="vfiod makes the plan" /></StackItem>}
+                    {error && <StackItem><Failure title={words.failed} error={error} /></StackItem>}
+                    {planError && <StackItem><Failure title={_("There is nothing to plan")} error={planError} /></StackItem>}
+                    {!plan && loading && <StackItem><Spinner size="lg" aria-label={_("vfiod makes the plan")} /></StackItem>}
                     {busy && job && <StackItem><JobProgress job={job} /></StackItem>}
-                    {busy && !job && <StackItem><Spinner size="lg" aria-label="The job starts" /></StackItem>}
+                    {busy && !job && <StackItem><Spinner size="lg" aria-label={_("The job starts")} /></StackItem>}
                     {plan && !busy && <>
                         {others.length > 0 && <StackItem>
                             <Form onSubmit={event => event.preventDefault()}>
@@ -148,9 +157,9 @@ export function ChangeDialog({ verb, device, state, onClose }) {
                         </StackItem>}
                         {verb === "detach" && plan.steps.length > 0 && <StackItem>
                             <Checkbox id="trial" isChecked={choice.trial} onChange={(_event, trial) => setChoice({ ...choice, trial })}
-                                label={`Only try it: after ${TRIAL.label}, the devices go back to the host unless you confirm`}
+                                label={_("Only try it: after two minutes, the devices go back to the host unless you confirm")}
                                 description={findings.some(one => one.name === "network")
-                                    ? "Recommended here: the host uses a network interface of the group, and your own connection may need it."
+                                    ? _("Recommended here: the host uses a network interface of the group, and your own connection may need it.")
                                     : undefined} />
                         </StackItem>}
                         {plan.steps.length > 0 && <StackItem><Steps steps={plan.steps} /></StackItem>}
@@ -160,9 +169,9 @@ export function ChangeDialog({ verb, device, state, onClose }) {
             <ModalFooter>
                 <Button variant={overridden ? "danger" : "primary"} onClick={submit} id="change-submit"
                     isDisabled={busy || loading || !plan || !plan.wouldGo} isLoading={busy}>
-                    {overridden ? `Override and ${label.toLowerCase()}` : label}
+                    {overridden ? words.overridden : words.label}
                 </Button>
-                <Button variant="link" onClick={() => onClose()}>{busy ? "Close, and let the job run" : "Close"}</Button>
+                <Button variant="link" onClick={() => onClose()}>{busy ? _("Close, and let the job run") : _("Close")}</Button>
             </ModalFooter>
         </Modal>
     );

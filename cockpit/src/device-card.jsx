@@ -3,6 +3,7 @@
 import { memo } from "react";
 import { Card, CardBody, CardHeader, CardTitle, Content, Label } from "@patternfly/react-core";
 
+import { _, format } from "./i18n.js";
 import { href } from "./use-vfiod.js";
 import { availability, deviceName, hostNames } from "./words.js";
 
@@ -26,9 +27,9 @@ export const DeviceCard = memo(function DeviceCard({ device }) {
             <CardBody>
                 <Content component="small">
                     {device.VendorName && <>{device.VendorName}<br /></>}
-                    {device.Address}{device.GroupNumber >= 0 && `, group ${device.GroupNumber}`}
+                    {device.GroupNumber >= 0 ? format(_("$0, group $1"), device.Address, device.GroupNumber) : device.Address}
                     {names.length > 0 && <><br />{names.join(", ")}</>}
-                    {device.Driver && <><br />Driver {device.Driver}</>}
+                    {device.Driver && <><br />{format(_("Driver $0"), device.Driver)}</>}
                 </Content>
             </CardBody>
         </Card>

@@ -11,8 +11,12 @@ import { ChangeDialog } from "./change-dialog.jsx";
 import { AvailabilityLabel } from "./device-card.jsx";
 import { Failure } from "./failure.jsx";
 import { Fragment } from "./fragment.jsx";
+import { History } from "./history.jsx";
+import { _, format, ngettext } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
+import { Diagnosis } from "./overview.jsx";
 import { PlanView, makePlan } from "./plan.jsx";
+import { Said } from "./said.jsx";
 import { href, useAnswer } from "./use-vfiod.js";
 import { details, variant, vfiod } from "./vfiod.js";
 import { availability, deviceName, hostNames, ids, link } from "./words.js";
@@ -36,24 +40,25 @@ function Facts({ device }) {
     const names = hostNames(device);
     return (
         <Card component="section" isFullHeight id="facts">
-            <CardTitle component="h2">Device</CardTitle>
+            <CardTitle component="h2">{_("Device")}</CardTitle>
             <CardBody>
                 <DescriptionList isHorizontal isCompact>
-                    <Fact term="Address">{device.Address}</Fact>
-                    <Fact term="Vendor">{device.VendorName}</Fact>
-                    <Fact term="Kind">{device.ClassName}</Fact>
-                    <Fact term="Ids">{ids(device)}</Fact>
-                    <Fact term="Driver">{device.Driver || "none"}</Fact>
-                    <Fact term="Driver of the host">{device.OriginalDriver}</Fact>
-                    <Fact term="Names in the host">{names.join(", ")}</Fact>
-                    <Fact term="PCIe link">{link(device)}</Fact>
-                    <Fact term="NUMA node">{device.NumaNode >= 0 && String(device.NumaNode)}</Fact>
-                    <Fact term="Reset by">{device.ResetMethods.join(", ") || "the kernel cannot reset it"}</Fact>
-                    <Fact term="Node">{device.Node}</Fact>
-                    <Fact term="Rule">{device.MatchedRule}</Fact>
-                    <Fact term="Physical function">{device.PhysicalFunction && <DeviceLink address={device.PhysicalFunction} />}</Fact>
-                    <Fact term="Virtual functions">
-                        {device.VirtualFunctionsMax > 0 && `${device.VirtualFunctions.length} of at most ${device.VirtualFunctionsMax}`}
+                    <Fact term={_("Address")}>{device.Address}</Fact>
+                    <Fact term={_("Vendor")}>{device.VendorName}</Fact>
+                    <Fact term={_("Subsystem")}>{device.SubsystemName}</Fact>
+                    <Fact term={_("Kind")}>{device.ClassName}</Fact>
+                    <Fact term={_("Ids")}>{ids(device)}</Fact>
+                    <Fact term={_("Driver")}>{device.Driver || _("none")}</Fact>
+                    <Fact term={_("Driver of the host")}>{device.OriginalDriver}</Fact>
+                    <Fact term={_("Names in the host")}>{names.join(", ")}</Fact>
+                    <Fact term={_("PCIe link")}>{link(device)}</Fact>
+                    <Fact term={_("NUMA node")}>{device.NumaNode >= 0 && String(device.NumaNode)}</Fact>
+                    <Fact term={_("Reset by")}>{device.ResetMethods.join(", ") || _("the kernel cannot reset it")}</Fact>
+                    <Fact term={_("Node")}>{device.Node}</Fact>
+                    <Fact term={_("Rule")}>{device.MatchedRule}</Fact>
+                    <Fact term={_("Physical function")}>{device.PhysicalFunction && <DeviceLink address={device.PhysicalFunction} />}</Fact>
+                    <Fact term={_("Virtual functions")}>
+                        {device.VirtualFunctionsMax > 0 && format(_("$0 of at most $1"), device.VirtualFunctions.length, device.VirtualFunctionsMax)}
                     </Fact>
                 </DescriptionList>
             </CardBody>
@@ -67,29 +72,30 @@ function blockersOf(group, members) {
         group.State === "partial" || members.some(member => member.Address === address && member.Endpoint === false));
 }
 
-function Group({ group, devices }) {
+function Group({ group, devices, address }) {
     const members = group.Members.map(address => devices.find(device => device.Address === address) || { Address: address });
     return (
         <Card component="section" isFullHeight id="group">
-            <CardTitle component="h2">IOMMU group {group.Number}</CardTitle>
+            <CardTitle component="h2">{format(_("IOMMU group $0"), group.Number)}</CardTitle>
             <CardBody>
                 <Stack hasGutter>
                     <StackItem>
                         <Content component="p">
-                            {members.length === 1 ? "The device is alone in its group." : "A virtual machine gets these devices only together."}
+                            {members.length === 1 ? _("The device is alone in its group.") : _("A virtual machine gets these devices only together.")}
                         </Content>
                     </StackItem>
                     <StackItem>
                         <List isPlain isBordered>
                             {members.map(member => (
                                 <ListItem key={member.Address}>
-                                    <DeviceLink address={member.Address} /> {deviceName(member)} {member.Endpoint === false && <Label isCompact>stays with the host</Label>}
+                                    <DeviceLink address={member.Address} /> {deviceName(member)} {member.Endpoint === false && <Label isCompact>{_("stays with the host")}</Label>}
                                 </ListItem>
                             ))}
                         </List>
                     </StackItem>
+                    <StackItem><a href={href("topology", address)} id="show-in-topology">{_("Show in the topology")}</a></StackItem>
                     {blockersOf(group, members).map(([address, driver, reason]) => (
-                        <StackItem key={address}><Alert isInline variant="warning" component="h3" title={`${address} (${driver}): ${reason}`} /></StackItem>
+                        <StackItem key={address}><Alert isInline variant="warning" component="h3" title={<>{format(_("$0 ($1)"), address, driver)}: <Said text={reason} /></>} /></StackItem>
                     ))}
                 </Stack>
             </CardBody>
@@ -103,10 +109,10 @@ function Plan({ device, verb }) {
     const { answer, error, loading } = useAnswer(() => makePlan(device.Address, verb, options), [device, verb]);
     return (
         <Card component="section" isFullHeight id="plan">
-            <CardTitle component="h2">{verb === "detach" ? "What a detach would do" : "What a reattach would do"}</CardTitle>
+            <CardTitle component="h2">{verb === "detach" ? _("What a detach would do") : _("What a reattach would do")}</CardTitle>
             <CardBody>
-                {loading && !answer && <Spinner size="lg" aria-label="vfiod makes the plan" />}
-                {error && <Content component="p">{error.message}</Content>}
+                {loading && !answer && <Spinner size="lg" aria-label={_("vfiod makes the plan")} />}
+                {error && <Content component="p"><Said text={error.message} /></Content>}
                 {answer && <PlanView plan={answer} />}
             </CardBody>
         </Card>
@@ -118,22 +124,28 @@ export async function listHolders(selector) {
     return rows.map(([pid, command, unit, path, address, dictionary]) => ({ pid, command, unit, path, address, ...details(dictionary) }));
 }
 
+// A process, with its unit and what it has open.
+function holderText({ pid, command, unit, path, More }) {
+    const process = pid ? format(_("$0 (process $1)"), command, pid) : command;
+    const whole = [process, unit].filter(Boolean).join(", ") + (path ? `: ${path}` : "");
+    return More ? format(ngettext("$0, and $1 more", "$0, and $1 more", More), whole, More) : whole;
+}
+
 function Holders({ device }) {
     const { answer, error, loading, again } = useAnswer(() => listHolders(device.Address), [device]);
     return (
         <Card component="section" isFullHeight id="holders">
-            <CardTitle component="h2">Processes that have it open</CardTitle>
+            <CardTitle component="h2">{_("Processes that have it open")}</CardTitle>
             <CardBody>
                 <Stack hasGutter>
-                    {error && <StackItem><Failure title="The search failed" error={error} /></StackItem>}
-                    {answer && answer.length === 0 && <StackItem><Content component="p">None.</Content></StackItem>}
+                    {error && <StackItem><Failure title={_("The search failed")} error={error} /></StackItem>}
+                    {answer && answer.length === 0 && <StackItem><Content component="p">{_("None.")}</Content></StackItem>}
                     {answer && answer.length > 0 && <StackItem>
                         <List>{answer.map((holder, i) => (
-                            <ListItem key={i}>{holder.pid ? `${holder.command} (process ${holder.pid})` : holder.command}
-                                {holder.unit && `, ${holder.unit}`}{holder.path && `: ${holder.path}`}{holder.More && `, and ${holder.More} more`}</ListItem>
+                            <ListItem key={i}>{holderText(holder)}</ListItem>
                         ))}</List>
                     </StackItem>}
-                    <StackItem><Button variant="secondary" isLoading={loading} isDisabled={loading} onClick={again}>Search again</Button></StackItem>
+                    <StackItem><Button variant="secondary" isLoading={loading} isDisabled={loading} onClick={again}>{_("Search again")}</Button></StackItem>
                 </Stack>
             </CardBody>
         </Card>
@@ -151,8 +163,8 @@ export function DevicePage({ address, state }) {
     if (!device)
         return (
             <PageSection>
-                <EmptyState titleText="There is no such device" headingLevel="h2">
-                    <EmptyStateBody>The host has no device at {address} now. <a href={href()}>All devices</a></EmptyStateBody>
+                <EmptyState titleText={_("There is no such device")} headingLevel="h2">
+                    <EmptyStateBody>{format(_("The host has no device at $0 now."), address)} <a href={href()}>{_("All devices")}</a></EmptyStateBody>
                 </EmptyState>
             </PageSection>
         );
@@ -167,8 +179,8 @@ export function DevicePage({ address, state }) {
             <PageSection>
                 <Stack hasGutter>
                     <StackItem>
-                        <Breadcrumb aria-label="Path">
-                            <BreadcrumbItem to={href()}>Devices</BreadcrumbItem>
+                        <Breadcrumb aria-label={_("Path")}>
+                            <BreadcrumbItem to={href()}>{_("Devices")}</BreadcrumbItem>
                             <BreadcrumbItem isActive>{address}</BreadcrumbItem>
                         </Breadcrumb>
                     </StackItem>
@@ -178,8 +190,8 @@ export function DevicePage({ address, state }) {
                             <FlexItem><AvailabilityLabel device={device} /></FlexItem>
                             <FlexItem align={{ default: "alignLeft", md: "alignRight" }}>
                                 {planned === "detach"
-                                    ? <Button id="detach" isDisabled={!canDetach} onClick={() => setVerb("detach")}>Detach…</Button>
-                                    : <Button id="reattach" isDisabled={!canReattach} onClick={() => setVerb("reattach")}>Reattach…</Button>}
+                                    ? <Button id="detach" isDisabled={!canDetach} onClick={() => setVerb("detach")}>{_("Detach…")}</Button>
+                                    : <Button id="reattach" isDisabled={!canReattach} onClick={() => setVerb("reattach")}>{_("Reattach…")}</Button>}
                             </FlexItem>
                         </Flex>
                         <Content component="p">{availability(device.Availability).sentence}</Content>
@@ -189,17 +201,19 @@ export function DevicePage({ address, state }) {
                             actionClose={<AlertActionCloseButton onClose={() => setNews(null)} />} />
                     </StackItem>}
                     {job && !verb && <StackItem>
-                        <Card component="section"><CardTitle component="h2">A job works on the group</CardTitle><CardBody><JobProgress job={job} /></CardBody></Card>
+                        <Card component="section"><CardTitle component="h2">{_("A job works on the group")}</CardTitle><CardBody><JobProgress job={job} /></CardBody></Card>
                     </StackItem>}
                 </Stack>
             </PageSection>
             <PageSection>
                 <Grid hasGutter lg={6}>
                     <GridItem><Facts device={device} /></GridItem>
-                    {group && <GridItem><Group group={group} devices={state.devices} /></GridItem>}
+                    {group && <GridItem><Group group={group} devices={state.devices} address={address} /></GridItem>}
                     {device.Endpoint && !busy && <GridItem><Plan device={device} verb={planned} /></GridItem>}
                     {device.Endpoint && <GridItem><Fragment device={device} /></GridItem>}
                     {device.Endpoint && <GridItem><Holders device={device} /></GridItem>}
+                    {device.Endpoint && <GridItem><Diagnosis selector={address} keys={[device.Availability]} /></GridItem>}
+                    <GridItem lg={12}><History address={address} /></GridItem>
                 </Grid>
             </PageSection>
             {verb && <ChangeDialog verb={verb} device={device} state={state} onClose={text => { setVerb(null); setNews(text || null) }} />}

@@ -7,6 +7,7 @@ import {
 } from "@patternfly/react-core";
 
 import { DeviceCard } from "./device-card.jsx";
+import { _, format, ngettext } from "./i18n.js";
 import { AVAILABILITIES, KINDS, deviceName, hostNames, ids, kindOf } from "./words.js";
 
 // So many cards of a kind are shown at first.
@@ -29,12 +30,12 @@ function Kind({ kind, devices }) {
         <StackItem>
             <section aria-labelledby={`kind-${kind.id}`}>
                 <Stack hasGutter>
-                    <Title headingLevel="h2" size="lg" id={`kind-${kind.id}`}>{kind.label} ({devices.length})</Title>
+                    <Title headingLevel="h2" size="lg" id={`kind-${kind.id}`}>{format(_("$0 ($1)"), kind.label, devices.length)}</Title>
                     <Gallery hasGutter minWidths={{ default: "100%", sm: "260px" }}>
                         {shown.map(device => <DeviceCard key={device.path} device={device} />)}
                     </Gallery>
                     {shown.length < devices.length &&
-                        <div><Button variant="link" isInline onClick={() => setWhole(true)}>Show all {devices.length} devices</Button></div>}
+                        <div><Button variant="link" isInline onClick={() => setWhole(true)}>{format(_("Show all $0 devices"), devices.length)}</Button></div>}
                 </Stack>
             </section>
         </StackItem>
@@ -58,34 +59,37 @@ export function Devices({ state }) {
                 <Toolbar inset={{ default: "insetNone" }}>
                     <ToolbarContent>
                         <ToolbarItem>
-                            <SearchInput aria-label="Search for devices" placeholder="Name, address, driver, group" value={text}
+                            <SearchInput aria-label={_("Search for devices")} placeholder={_("Name, address, driver, group")}
+                                resetButtonLabel={_("Clear the search")} value={text}
                                 onChange={(_event, value) => setText(value)} onClear={() => setText("")} />
                         </ToolbarItem>
                         <ToolbarItem>
-                            <FormSelect aria-label="Kind" value={kind} onChange={(_event, value) => setKind(value)}>
-                                <FormSelectOption value="" label="All kinds" />
+                            <FormSelect aria-label={_("Kind")} value={kind} onChange={(_event, value) => setKind(value)}>
+                                <FormSelectOption value="" label={_("All kinds")} />
                                 {KINDS.map(one => <FormSelectOption key={one.id} value={one.id} label={one.label} />)}
                             </FormSelect>
                         </ToolbarItem>
                         <ToolbarItem>
-                            <FormSelect aria-label="Availability" value={word} onChange={(_event, value) => setWord(value)}>
-                                <FormSelectOption value="" label="Any availability" />
+                            <FormSelect aria-label={_("Availability")} value={word} onChange={(_event, value) => setWord(value)}>
+                                <FormSelectOption value="" label={_("Any availability")} />
                                 {AVAILABILITIES.map(one => <FormSelectOption key={one.word} value={one.word} label={one.label} />)}
                             </FormSelect>
                         </ToolbarItem>
                         <ToolbarItem alignSelf="center">
-                            <Checkbox id="show-all" label="Show what stays with the host" isChecked={all}
+                            <Checkbox id="show-all" label={_("Show what stays with the host")} isChecked={all}
                                 onChange={(_event, checked) => setAll(checked)} />
                         </ToolbarItem>
                     </ToolbarContent>
                 </Toolbar>
-                <Content component="small" aria-live="polite" id="count">{found.length} of {state.devices.length} functions</Content>
+                <Content component="small" aria-live="polite" id="count">
+                    {format(ngettext("$0 of $1 function", "$0 of $1 functions", state.devices.length), found.length, state.devices.length)}
+                </Content>
             </PageSection>
             <PageSection>
                 {found.length === 0
-                    ? <EmptyState titleText="No device is like that" headingLevel="h2" variant="sm">
-                        <EmptyStateBody>{state.devices.length === 0 ? "This host has no PCI functions." : "Other words or filters may find one."}</EmptyStateBody>
-                        {state.devices.length > 0 && <Button variant="link" onClick={clear}>Clear the filters</Button>}
+                    ? <EmptyState titleText={_("No device is like that")} headingLevel="h2" variant="sm">
+                        <EmptyStateBody>{state.devices.length === 0 ? _("This host has no PCI functions.") : _("Other words or filters may find one.")}</EmptyStateBody>
+                        {state.devices.length > 0 && <Button variant="link" onClick={clear}>{_("Clear the filters")}</Button>}
                     </EmptyState>
                     : <Stack hasGutter>
                         {KINDS.map(one => ({ one, devices: found.filter(device => kindOf(device) === one.id) }))

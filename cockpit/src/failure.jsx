@@ -3,6 +3,8 @@
 import { Alert, ClipboardCopy, Content } from "@patternfly/react-core";
 
 import { AccessCure } from "./access.jsx";
+import { _ } from "./i18n.js";
+import { Said } from "./said.jsx";
 import { useVfiod } from "./use-vfiod.js";
 
 export function Failure({ title, error }) {
@@ -10,7 +12,7 @@ export function Failure({ title, error }) {
     const { admin } = useVfiod();
     return (
         <Alert variant="danger" isInline title={title} component="h3" data-error={shortName(error.name)}>
-            <Content component="p">{error.message || error.problem || String(error)}</Content>
+            <Content component="p"><Said text={error.message || error.problem || String(error)} /></Content>
             {cure && <Cure text={cure} />}
             <AccessCure error={error} admin={admin} />
         </Alert>
@@ -20,8 +22,9 @@ export function Failure({ title, error }) {
 // A command is there to be copied, a sentence to be read.
 export function Cure({ text }) {
     if (/^[A-Z].*\.$/.test(text))
-        return <Content component="p">{text}</Content>;
-    return <ClipboardCopy isReadOnly hoverTip="Copy" clickTip="Copied" textAriaLabel="Command that helps" copyAriaLabel="Copy the command">{text}</ClipboardCopy>;
+        return <Content component="p"><Said text={text} /></Content>;
+    return <ClipboardCopy isReadOnly hoverTip={_("Copy")} clickTip={_("Copied")} textAriaLabel={_("Command that helps")}
+        copyAriaLabel={_("Copy the command")}>{text}</ClipboardCopy>;
 }
 
 function shortName(name) {

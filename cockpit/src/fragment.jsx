@@ -6,6 +6,8 @@ import {
 } from "@patternfly/react-core";
 import { CopyIcon } from "@patternfly/react-icons/dist/esm/icons/copy-icon";
 
+import { _, format as put } from "./i18n.js";
+import { Said } from "./said.jsx";
 import { useAnswer } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
 
@@ -18,7 +20,7 @@ const FORMATS = [
 // It says itself that it has copied: a tooltip would need a pointer.
 function CopyButton({ text, label }) {
     const [said, setSaid] = useState(label);
-    const copy = () => navigator.clipboard.writeText(text).then(() => setSaid("Copied"), () => setSaid("The browser does not allow it"));
+    const copy = () => navigator.clipboard.writeText(text).then(() => setSaid(_("Copied")), () => setSaid(_("The browser does not allow it")));
     return <Button id="copy-fragment" variant="secondary" icon={<CopyIcon />} onClick={copy}><span aria-live="polite">{said}</span></Button>;
 }
 
@@ -29,21 +31,21 @@ export function Fragment({ device }) {
     const { label } = FORMATS.find(one => one.id === format);
     return (
         <Card component="section" id="fragment">
-            <CardTitle component="h2">Use in a virtual machine</CardTitle>
+            <CardTitle component="h2">{_("Use in a virtual machine")}</CardTitle>
             <CardBody>
                 <Stack hasGutter>
                     <StackItem>
-                        <ToggleGroup aria-label="Format">
+                        <ToggleGroup aria-label={_("Format")}>
                             {FORMATS.map(one => <ToggleGroupItem key={one.id} buttonId={`format-${one.id}`} text={one.label}
                                 isSelected={one.id === format} onChange={() => setFormat(one.id)} />)}
                         </ToggleGroup>
                     </StackItem>
                     <StackItem>
                         {error
-                            ? <Content component="p">{error.message}</Content>
+                            ? <Content component="p"><Said text={error.message} /></Content>
                             : <CodeBlock><CodeBlockCode id="fragment-text">{answer || ""}</CodeBlockCode></CodeBlock>}
                     </StackItem>
-                    {answer && !error && <StackItem><CopyButton key={answer} text={answer} label={`Copy for ${label}`} /></StackItem>}
+                    {answer && !error && <StackItem><CopyButton key={answer} text={answer} label={put(_("Copy for $0"), label)} /></StackItem>}
                 </Stack>
             </CardBody>
         </Card>

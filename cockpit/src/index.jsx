@@ -3,7 +3,9 @@ import "@patternfly/patternfly/patternfly-base.css";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./app.jsx";
+import { followLanguage } from "./i18n.js";
 import { followTheme } from "./theme.js";
 
 followTheme();
+followLanguage();
 createRoot(document.getElementById("app")).render(<App />);

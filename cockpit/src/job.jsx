@@ -6,31 +6,29 @@ import {
 } from "@patternfly/react-core";
 
 import { Cure, Failure } from "./failure.jsx";
+import { _, format } from "./i18n.js";
+import { Said } from "./said.jsx";
 import { vfiod } from "./vfiod.js";
-import { action, jobKind, jobState } from "./words.js";
-
-function titleOf(job) {
-    const where = job.GroupNumber >= 0 ? `group ${job.GroupNumber}` : job.DeviceAddresses[0];
-    return `${jobKind(job.Kind)} of ${where}`;
-}
+import { action, jobState, jobTitle } from "./words.js";
 
 // A job that runs: step by step, with a button that cancels it.
 export function JobProgress({ job }) {
     const [asked, setAsked] = useState(null); // what Cancel answered
     const cancel = () => vfiod.cancel(job.path).then(([state, message]) => setAsked({ state, message }), error => setAsked({ error }));
+    const step = format(_("Step $0 of $1"), job.Step, job.Steps);
     const cancelled = job.Cancelled || job.State === "cancelling";
     return (
         <Stack hasGutter data-job={job.Number} data-state={job.State}>
             <StackItem>
                 <Progress value={job.Steps > 0 ? 100 * Math.max(0, job.Step - 1) / job.Steps : 0} title={jobState(job.State)}
-                    label={`Step ${job.Step} of ${job.Steps}`} valueText={`Step ${job.Step} of ${job.Steps}`} measureLocation="outside"
-                    aria-label={titleOf(job)} helperText={`${action(job.Action)}: ${job.Address}`}
+                    label={step} valueText={step} measureLocation="outside"
+                    aria-label={jobTitle(job)} helperText={format(_("$0: $1"), action(job.Action), job.Address)}
                     variant={job.State === "stuck" ? "danger" : undefined} />
             </StackItem>
-            {job.WaitsFor && <StackItem><Alert isInline isPlain variant="warning" component="p" title={`The step waits for ${job.WaitsFor}.`} /></StackItem>}
-            {asked && asked.error && <StackItem><Failure title="The job was not cancelled" error={asked.error} /></StackItem>}
-            {asked && asked.message && <StackItem><Content component="p">{asked.message}</Content></StackItem>}
-            <StackItem><Button variant="secondary" isDisabled={cancelled} onClick={cancel}>{cancelled ? "Cancelling" : "Cancel the job"}</Button></StackItem>
+            {job.WaitsFor && <StackItem><Alert isInline isPlain variant="warning" component="p" title={format(_("The step waits for $0."), job.WaitsFor)} /></StackItem>}
+            {asked && asked.error && <StackItem><Failure title={_("The job was not cancelled")} error={asked.error} /></StackItem>}
+            {asked && asked.message && <StackItem><Content component="p"><Said text={asked.message} /></Content></StackItem>}
+            <StackItem><Button variant="secondary" isDisabled={cancelled} onClick={cancel}>{cancelled ? _("Cancelling") : _("Cancel the job")}</Button></StackItem>
         </Stack>
     );
 }
@@ -43,8 +41,8 @@ function EndedJob({ job }) {
     const failed = job.State === "failed";
     return (
         <Alert isInline variant={failed ? "danger" : "success"} component="h3" data-ended={job.Number} data-state={job.State}
-            title={`${titleOf(job)}: ${jobState(job.State).toLowerCase()}`}>
-            {failed && <Content component="p">{job.Message}</Content>}
+            title={format(_("$0: $1"), jobTitle(job), jobState(job.State))}>
+            {failed && <Content component="p"><Said text={job.Message} /></Content>}
             {failed && job.Cure && <Cure text={job.Cure} />}
             <Content component="small">{job.DeviceAddresses.join(", ")}{job.Ended && ` · ${when(job.Ended)}`}</Content>
         </Alert>
@@ -55,8 +53,8 @@ export function Jobs({ state: { jobs, endedJobs } }) {
     if (jobs.length === 0 && endedJobs.length === 0)
         return (
             <PageSection>
-                <EmptyState titleText="No jobs" headingLevel="h2" variant="sm">
-                    <EmptyStateBody>Since vfiod started, nothing was detached or reattached.</EmptyStateBody>
+                <EmptyState titleText={_("No jobs")} headingLevel="h2" variant="sm">
+                    <EmptyStateBody>{_("Since vfiod started, nothing was detached or reattached.")}</EmptyStateBody>
                 </EmptyState>
             </PageSection>
         );
@@ -66,14 +64,14 @@ export function Jobs({ state: { jobs, endedJobs } }) {
                 {jobs.map(job => (
                     <StackItem key={job.path}>
                         <Card component="section">
-                            <CardTitle component="h2">{titleOf(job)}</CardTitle>
+                            <CardTitle component="h2">{jobTitle(job)}</CardTitle>
                             <CardBody><JobProgress job={job} /></CardBody>
                         </Card>
                     </StackItem>
                 ))}
                 {endedJobs.length > 0 && <StackItem>
                     <Card component="section" id="ended-jobs">
-                        <CardTitle component="h2">Ended jobs</CardTitle>
+                        <CardTitle component="h2">{_("Ended jobs")}</CardTitle>
                         <CardBody>
                             <Stack hasGutter>{endedJobs.map(job => <StackItem key={job.Number}><EndedJob job={job} /></StackItem>)}</Stack>
                         </CardBody>

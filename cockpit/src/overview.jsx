@@ -6,11 +6,13 @@ import {
 } from "@patternfly/react-core";
 
 import { Cure, Failure } from "./failure.jsx";
+import { _, format, ngettext } from "./i18n.js";
+import { Said } from "./said.jsx";
 import { useAnswer } from "./use-vfiod.js";
 import { details, vfiod } from "./vfiod.js";
 import { severity } from "./words.js";
 
-const IOMMU = { on: ["On", "success"], off: ["Off", "danger"], absent: ["Not there", "danger"] };
+const IOMMU = { on: [_("On"), "success"], off: [_("Off"), "danger"], absent: [_("Not there"), "danger"] };
 
 async function diagnose(selector) {
     const [rows] = await vfiod.call("Diagnose", "sa{sv}", selector, {});
@@ -28,7 +30,7 @@ function Fact({ term, children }) {
 
 function Check({ check }) {
     return (
-        <Alert isInline variant={severity(check.level)} title={check.finding} component="h3" data-code={check.code}>
+        <Alert isInline variant={severity(check.level)} title={<Said text={check.finding} />} component="h3" data-code={check.code}>
             {check.cure && <Cure text={check.cure} />}
         </Alert>
     );
@@ -41,20 +43,20 @@ export function Diagnosis({ selector, keys }) {
         .sort((a, b) => a.level.localeCompare(b.level));
     const fine = (answer || []).filter(check => !wrong.includes(check));
     return (
-        <Card component="section" id="diagnosis">
-            <CardTitle component="h2">Diagnosis</CardTitle>
+        <Card component="section" id="diagnosis" isFullHeight>
+            <CardTitle component="h2">{_("Diagnosis")}</CardTitle>
             <CardBody>
                 <Stack hasGutter>
-                    {loading && !answer && <Bullseye><Spinner aria-label="The diagnosis runs" /></Bullseye>}
-                    {error && <StackItem><Failure title="The diagnosis failed" error={error} /></StackItem>}
-                    {answer && wrong.length === 0 && <StackItem><Alert isInline variant="success" component="h3" title="Nothing keeps virtual machines from using devices." /></StackItem>}
+                    {loading && !answer && <Bullseye><Spinner aria-label={_("The diagnosis runs")} /></Bullseye>}
+                    {error && <StackItem><Failure title={_("The diagnosis failed")} error={error} /></StackItem>}
+                    {answer && wrong.length === 0 && <StackItem><Alert isInline variant="success" component="h3" title={selector ? _("Nothing keeps virtual machines from using the device.") : _("Nothing keeps virtual machines from using devices.")} /></StackItem>}
                     {wrong.map((check, i) => <StackItem key={i}><Check check={check} /></StackItem>)}
                     {fine.length > 0 && <StackItem>
-                        <ExpandableSection toggleText={`${fine.length} checks without a problem`}>
-                            <List>{fine.map((check, i) => <ListItem key={i}>{check.finding}</ListItem>)}</List>
+                        <ExpandableSection toggleText={format(ngettext("$0 check without a problem", "$0 checks without a problem", fine.length), fine.length)}>
+                            <List>{fine.map((check, i) => <ListItem key={i}><Said text={check.finding} /></ListItem>)}</List>
                         </ExpandableSection>
                     </StackItem>}
-                    <StackItem><Button variant="secondary" isLoading={loading} isDisabled={loading} onClick={again}>Diagnose again</Button></StackItem>
+                    <StackItem><Button variant="secondary" isLoading={loading} isDisabled={loading} onClick={again}>{_("Diagnose again")}</Button></StackItem>
                 </Stack>
             </CardBody>
         </Card>
@@ -69,18 +71,20 @@ export function Overview({ state: { manager, devices } }) {
             <Stack hasGutter>
                 <StackItem>
                     <Card component="section" id="iommu">
-                        <CardTitle component="h2">This host</CardTitle>
+                        <CardTitle component="h2">{_("This host")}</CardTitle>
                         <CardBody>
                             <DescriptionList isHorizontal isCompact>
                                 <Fact term="IOMMU"><Label status={status} data-iommu={manager.Iommu}>{label}</Label></Fact>
-                                {manager.IommuReason && <Fact term="Why">{manager.IommuReason}</Fact>}
-                                <Fact term="Devices">{manager.DeviceCount} functions in {manager.GroupCount} groups</Fact>
-                                <Fact term="Available">{count("available")}</Fact>
-                                <Fact term="Detached">{manager.DetachedCount}</Fact>
+                                {manager.IommuReason && <Fact term={_("Why")}><Said text={manager.IommuReason} /></Fact>}
+                                <Fact term={_("Devices")}>
+                                    {format(_("$0 functions in $1 groups"), manager.DeviceCount, manager.GroupCount)}
+                                </Fact>
+                                <Fact term={_("Available")}>{count("available")}</Fact>
+                                <Fact term={_("Detached")}>{manager.DetachedCount}</Fact>
                                 <Fact term="vfiod">{manager.Version}</Fact>
                             </DescriptionList>
-                            {manager.IommuWarning && <Alert isInline variant="warning" component="h3" title="Virtual machines may fail">
-                                <Content component="p">{manager.IommuWarning}</Content>
+                            {manager.IommuWarning && <Alert isInline variant="warning" component="h3" title={_("Virtual machines may fail")}>
+                                <Content component="p"><Said text={manager.IommuWarning} /></Content>
                             </Alert>}
                         </CardBody>
                     </Card>

@@ -3,6 +3,8 @@
 import { Alert, Content, ExpandableSection, List, ListItem, Stack, StackItem } from "@patternfly/react-core";
 
 import { Cure } from "./failure.jsx";
+import { _, format, ngettext } from "./i18n.js";
+import { Said } from "./said.jsx";
 import { details, vfiod } from "./vfiod.js";
 import { action, finding } from "./words.js";
 
@@ -22,15 +24,15 @@ export async function makePlan(selector, verb, options) {
 export function Finding({ finding: { name, address, evidence, overridden, details: facts } }) {
     return (
         <Alert isInline variant={overridden ? "warning" : "danger"} component="h3" data-finding={name} data-overridden={overridden}
-            title={`${finding(name)}: ${address}${overridden ? " (overridden)" : ""}`}>
-            <Content component="p">{evidence}</Content>
+            title={format(overridden ? _("$0: $1 (overridden)") : _("$0: $1"), finding(name), address)}>
+            <Content component="p"><Said text={evidence} /></Content>
             {facts.Cure && <Cure text={facts.Cure} />}
         </Alert>
     );
 }
 
 export function Warnings({ warnings }) {
-    return warnings.map(text => <StackItem key={text}><Alert isInline variant="warning" component="h3" title={text} /></StackItem>);
+    return warnings.map(text => <StackItem key={text}><Alert isInline variant="warning" component="h3" title={<Said text={text} />} /></StackItem>);
 }
 
 export function Steps({ steps, isOpen }) {
@@ -38,12 +40,12 @@ export function Steps({ steps, isOpen }) {
         <List component="ol" type="1">
             {steps.map(({ word, address, reason }, i) => (
                 <ListItem key={i} data-step={word}>
-                    {action(word)}: {address}{reason && <Content component="small">{reason}</Content>}
+                    {format(_("$0: $1"), action(word), address)}{reason && <Content component="small"><Said text={reason} /></Content>}
                 </ListItem>
             ))}
         </List>
     );
-    return isOpen ? list : <ExpandableSection toggleText={`What vfiod will do: ${steps.length} steps`}>{list}</ExpandableSection>;
+    return isOpen ? list : <ExpandableSection toggleText={format(ngettext("What vfiod will do: $0 step", "What vfiod will do: $0 steps", steps.length), steps.length)}>{list}</ExpandableSection>;
 }
 
 export function PlanView({ plan }) {

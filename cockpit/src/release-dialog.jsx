@@ -68,7 +68,7 @@ export function ReleaseDialog({ lease, user, onClose }) {
     };
     return (
         <Modal isOpen variant="small" onClose={() => onClose()} aria-labelledby="release-title" aria-describedby="release-body" id="release-dialog">
-            <ModalHeader title={format(_("Release lease $0?"), lease.Number)} labelId="release-title" titleIconVariant="warning"
+            <ModalHeader title={format(_("Release lease $0?"), lease.Number)} labelId="release-title" titleIconVariant="warning" titleScreenReaderText={_("Warning:")}
                 description={format(_("Of $0"), user)} />
             <ModalBody id="release-body">
                 {lease.hasEnded

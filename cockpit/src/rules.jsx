@@ -52,7 +52,7 @@ function RemoveDialog({ rule, onClose }) {
     };
     return (
         <Modal isOpen variant="small" onClose={() => onClose()} aria-labelledby="remove-title" aria-describedby="remove-body" id="remove-dialog">
-            <ModalHeader title={format(_("Remove rule $0?"), rule.name)} labelId="remove-title" titleIconVariant="warning" />
+            <ModalHeader title={format(_("Remove rule $0?"), rule.name)} labelId="remove-title" titleIconVariant="warning" titleScreenReaderText={_("Warning:")} />
             <ModalBody id="remove-body">
                 <Stack hasGutter>
                     {error && <StackItem><Failure title={_("The rule was not removed")} error={error} /></StackItem>}

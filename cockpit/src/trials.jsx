@@ -4,6 +4,7 @@ import { useState } from "react";
 import { Alert, AlertActionLink, PageSection, Stack, StackItem } from "@patternfly/react-core";
 
 import { Failure } from "./failure.jsx";
+import { _, format } from "./i18n.js";
 import { vfiod } from "./vfiod.js";
 
 function Trial({ group }) {
@@ -18,12 +19,12 @@ function Trial({ group }) {
         <Stack hasGutter>
             <StackItem>
                 <Alert isInline variant="info" component="h2" data-trial={group.Number}
-                    title={`The devices of group ${group.Number} go back to the host unless you confirm.`}
-                    actionLinks={<AlertActionLink isDisabled={busy} onClick={confirm}>Keep them detached</AlertActionLink>}>
-                    {group.RevertWaitsFor && `vfiod waits for ${group.RevertWaitsFor}.`}
+                    title={format(_("The devices of group $0 go back to the host unless you confirm."), group.Number)}
+                    actionLinks={<AlertActionLink isDisabled={busy} onClick={confirm}>{_("Keep them detached")}</AlertActionLink>}>
+                    {group.RevertWaitsFor && format(_("vfiod waits for $0."), group.RevertWaitsFor)}
                 </Alert>
             </StackItem>
-            {error && <StackItem><Failure title="It was not confirmed" error={error} /></StackItem>}
+            {error && <StackItem><Failure title={_("It was not confirmed")} error={error} /></StackItem>}
         </Stack>
     );
 }

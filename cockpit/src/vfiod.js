@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The connection to vfiod over Cockpit. Nothing polls: the state comes once, and then by signals.
 import { CallChannel } from "./call-channel.js";
+import { _ } from "./i18n.js";
 import { MANAGER, Model } from "./model.js";
 
 const cockpit = window.cockpit;
@@ -10,10 +11,10 @@ const PROPERTIES = "org.freedesktop.DBus.Properties";
 const OBJECTS = "org.freedesktop.DBus.ObjectManager";
 // What Cockpit says about a connection that it cannot make.
 const PROBLEMS = {
-    "not-found": "vfiod is not installed, or does not start.",
-    "access-denied": "You may not use the system bus.",
-    "disconnected": "Cockpit has lost its connection to the host.",
-    "terminated": "Cockpit has lost its connection to the host.",
+    "not-found": _("vfiod is not installed, or does not start."),
+    "access-denied": _("You may not use the system bus."),
+    "disconnected": _("Cockpit has lost its connection to the host."),
+    "terminated": _("Cockpit has lost its connection to the host."),
 };
 
 const EMPTY = { manager: {}, devices: [], groups: new Map(), jobs: [], rules: [], leases: [] };
@@ -138,7 +139,7 @@ class Connection {
         if (owner && owner !== known && this.state.phase !== "connecting")
             this.load();
         else if (!owner && known)
-            this.lose("vfiod has ended. Jobs continue without it.");
+            this.lose(_("vfiod has ended. Jobs continue without it."));
     }
 
     lose(problem) {
@@ -183,7 +184,7 @@ class Connection {
     // Calls a method of the Manager. The user may be asked for a password.
     call(method, type, ...args) {
         if (!this.client)
-            return Promise.reject(new Error("There is no connection to vfiod."));
+            return Promise.reject(new Error(_("There is no connection to vfiod.")));
         return this.client.call(MANAGER, INTERFACE, method, args, { type, flags: "i" });
     }
 
@@ -199,7 +200,7 @@ class Connection {
             return await this.callDetailed(true, path, name, method, type, args);
         } catch (error) {
             if (error.name === "org.freedesktop.DBus.Error.NoReply" || error.problem)
-                throw new Error("vfiod has ended. The job continues: look at the state of the device.");
+                throw new Error(_("vfiod has ended. The job continues: look at the state of the device."));
             throw error;
         }
     }
@@ -212,7 +213,7 @@ class Connection {
 
     callDetailed(interactive, path, name, method, type, args) {
         if (!this.client)
-            return Promise.reject(new Error("There is no connection to vfiod."));
+            return Promise.reject(new Error(_("There is no connection to vfiod.")));
         const options = { ...args.pop(), "error-details": variant("b", true) };
         return this.calls.call(path, `org.vfiod1.${name}`, method, type, [...args, options], interactive);
     }

@@ -125,14 +125,16 @@ class Chromium:
         line, self.buffer = self.buffer.split(b"\0", 1)
         return json.loads(line)
 
-    def open(self, url, width, height, **media):
-        """Open a page in a window of this size."""
+    def open(self, url, width, height, language="en", **media):
+        """Open a page in a window of this size, for a user of this language."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, session, target)
         for domain in ("Page", "Runtime", "Log"):
             page.send(f"{domain}.enable")
         page.resize(width, height)
+        page.send("Network.enable")
+        page.send("Network.setExtraHTTPHeaders", headers={"Accept-Language": language})
         # Nothing moves while it is clicked.
         media = {"prefers_reduced_motion": "reduce", **media}
         page.send("Emulation.setEmulatedMedia", features=[{"name": name.replace("_", "-"), "value": value} for name, value in media.items()])
@@ -203,10 +205,11 @@ class Page:
                    f" e.setAttribute('data-test', ''), true))")
         self.click("[data-test]")
 
-    def key(self, name, text=""):
-        """Press a key, such as "Tab" or "Enter"."""
-        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowUp": 38, "ArrowDown": 40}
-        common = {"key": name, "code": "Space" if name == " " else name, "windowsVirtualKeyCode": codes.get(name, 0)}
+    def key(self, name, text="", modifiers=0):
+        """Press a key, such as "Tab" or "Enter". The modifier 8 is the shift key."""
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
+                 "ArrowDown": 40}
+        common = {"modifiers": modifiers, "key": name, "code": "Space" if name == " " else name, "windowsVirtualKeyCode": codes.get(name, 0)}
         text = text or {"Enter": "\r", " ": " "}.get(name, "")
         self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
         self.send("Input.dispatchKeyEvent", type="keyUp", **common)

@@ -4,9 +4,9 @@
 from place import NARROW, WIDE
 from suite import NIC, PORT_1, SCREEN, enabled, test
 
-VIEWS = {"devices": (), "overview": ("overview",), "jobs": ("jobs",), "device": ("device", PORT_1)}
+VIEWS = {"devices": (), "topology": ("topology",), "overview": ("overview",), "jobs": ("jobs",), "device": ("device", PORT_1)}
 LOADED = {"devices": "document.querySelector('[data-address]')", "overview": "document.querySelector('#diagnosis .pf-v6-c-alert')",
-          "jobs": "document.querySelector('h2')",
+          "jobs": "document.querySelector('h2')", "topology": "document.querySelectorAll('[data-reason]').length === 3",
           "device": "document.querySelector('#plan [data-step]') && document.querySelector('#holders').innerText.includes('None.')"}
 
 

@@ -120,6 +120,9 @@ def place(build, topology):
     # A lab puts a new file system over /run.
     if not LAB:
         LAB.append(Lab(build))
+        # The bridge of Cockpit must not see the devices of this machine.
+        if os.path.isdir("/sys/bus/pci/devices"):
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/bus/pci/devices"], check=True)
     folder = pathlib.Path("/run/browser")
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder)

@@ -14,8 +14,12 @@ import sys
 import time
 
 import actions  # noqa: F401
+import foreign_views  # noqa: F401
+import languages  # noqa: F401
 import lease_views  # noqa: F401
+import past  # noqa: F401
 import people  # noqa: F401
+import picture
 import rule_views  # noqa: F401
 import vf_views  # noqa: F401
 import views  # noqa: F401
@@ -50,6 +54,10 @@ def many_functions(tap, here):
     update = time.monotonic() - started
     tap.note(f"{FUNCTIONS} cards: an unplugged card is gone after {update:.2f} s")
     tap.check(f"a change is shown within {UPDATE_S} s", update < UPDATE_S, update)
+
+
+def many_rows(tap, here):
+    picture.many_rows(tap, here, FUNCTIONS)
 
 
 def size(tap, build):
@@ -90,6 +98,7 @@ def run_inside(choice):
                      f"group={100 + number} reset=flr,pm driver=e1000e" for number in range(FUNCTIONS)]
         with place(build, "\n".join([*topology, ""])) as here:
             run_test(tap, here, many_functions)
+            run_test(tap, here, many_rows)
     return tap.finish()
 
 

@@ -32,7 +32,7 @@ def search_and_filter(tap, here):
     page.write("ens3")
     page.until_text("1 of 21 functions")
     tap.equal("a search finds an interface", list(cards(page)), [NIC])
-    page.click("button[aria-label='Reset']")
+    page.click("button[aria-label='Clear the search']")
     page.until_text("13 of 21 functions")
     page.choose("select[aria-label='Kind']", "storage")
     page.until_text("3 of 21 functions")

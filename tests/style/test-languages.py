@@ -14,6 +14,7 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 sys.path.insert(0, str(ROOT / "po"))
 sys.dont_write_bytecode = True
+import page  # noqa: E402
 import update  # noqa: E402
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -148,6 +149,15 @@ def check_macro(source):
             update.ROOT = root
 
 
+def untranslatable(text):
+    """Returns why the texts of a source of the page cannot be found."""
+    try:
+        list(page.texts_of(text, "x"))
+    except page.TextError as error:
+        return [str(error)]
+    return []
+
+
 def main():
     results = []
 
@@ -198,6 +208,17 @@ def main():
     check("refused: a field is missing", check_catalog(english, english.replace("@VFIOD_DEVICE@", "x", 1).replace("@VFIOD_DEVICE@", "x")), True)
     check("refused: a daemon with a language", check_daemons({"x.c": 'setlocale(LC_ALL, "");'}), True)
     check("refused: a catalog that journalctl does not take", check_journal({"x.catalog": "-- 0\nx\n"}), True)
+    for name, text in (
+        ("a text", 'const a = "Cancel the job";'),
+        ("a text in JSX", "<p>Cancel</p>"),
+        ("a text in an attribute", '<Button title="cancel the job" />'),
+        ("a text with a value", "const a = `${count} jobs are cancelled`;"),
+    ):
+        check(f"refused: {name} of the page without a translation", page.bare_texts(text, name), True)
+    check("a text of the page", page.bare_texts('<p title={_("Cancel the job")}>{format(_("Job $0"), `${job}`)}</p>', "x"))
+    check("refused: a text of the page that is no literal", untranslatable("_(text)"), True)
+    check("refused: a text of the page with one form", untranslatable('ngettext("$0 job", n)'), True)
+    check("refused: a translation of the page without a value", page.check_placeholders([("Job $0", None, ["Auftrag"])], "x"), True)
     # po/update.py itself is tested with a copy that lacks a translation.
     with tempfile.TemporaryDirectory() as folder:
         for name, old, new in (
@@ -207,7 +228,7 @@ def main():
         ):
             copy = pathlib.Path(folder, name)
             copy.mkdir()
-            for part in ("client", "daemon", "po"):
+            for part in ("client", "cockpit", "daemon", "po"):
                 copy.joinpath(part).symlink_to(ROOT / part) if part != "po" else copy.joinpath(part).mkdir()
             for path in (ROOT / "po").iterdir():
                 if path.is_file():
