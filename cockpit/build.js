@@ -33,6 +33,7 @@ const WORDS = {
     "Alert/Alert.js": [["variantLabel = `${capitalize(variant)} alert:`", "variantLabel = words.alert(variant)"]],
     "Alert/AlertActionCloseButton.js": [["`Close ${variantLabel || alertVariantLabel} alert: ${title}`", "words.close"]],
     "Modal/ModalBoxCloseButton.js": [["ariaLabel = 'Close'", "ariaLabel = words.close"]],
+    "Modal/ModalBoxTitle.js": [["`${capitalize(titleIconVariant)} alert:`", "words.alert(titleIconVariant)"]],
     "Nav/NavList.js": [["'Scroll back'", "words.back"], ["'Scroll foward'", "words.forward"]],
     "Spinner/Spinner.js": [["ariaValueText = 'Loading...'", "ariaValueText = words.loading"]],
 };

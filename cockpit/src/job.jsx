@@ -9,7 +9,7 @@ import { Cure, Failure } from "./failure.jsx";
 import { _, format } from "./i18n.js";
 import { Said } from "./said.jsx";
 import { vfiod } from "./vfiod.js";
-import { action, jobState, jobTitle } from "./words.js";
+import { action, awaited, jobState, jobTitle } from "./words.js";
 
 // A job that runs: step by step, with a button that cancels it.
 export function JobProgress({ job }) {
@@ -25,7 +25,7 @@ export function JobProgress({ job }) {
                     aria-label={jobTitle(job)} helperText={format(_("$0: $1"), action(job.Action), job.Address)}
                     variant={job.State === "stuck" ? "danger" : undefined} />
             </StackItem>
-            {job.WaitsFor && <StackItem><Alert isInline isPlain variant="warning" component="p" title={format(_("The step waits for $0."), job.WaitsFor)} /></StackItem>}
+            {job.WaitsFor && <StackItem><Alert isInline isPlain variant="warning" component="p" title={format(_("The step waits for $0."), awaited(job.WaitsFor))} /></StackItem>}
             {asked && asked.error && <StackItem><Failure title={_("The job was not cancelled")} error={asked.error} /></StackItem>}
             {asked && asked.message && <StackItem><Content component="p"><Said text={asked.message} /></Content></StackItem>}
             <StackItem><Button variant="secondary" isDisabled={cancelled} onClick={cancel}>{cancelled ? _("Cancelling") : _("Cancel the job")}</Button></StackItem>

@@ -140,6 +140,8 @@ function pieces(text, depth) {
         if (first !== null)
             return `${first} ${translate(text.slice(end + 1), depth)}`;
     }
+    if (text.endsWith(" "))
+        return `${translate(text.slice(0, -1), depth)} `;
     const end = findEnd(text, 0), semicolon = text.indexOf("; ");
     if (end > 0)
         return `${translate(text.slice(0, end), depth)} ${translate(text.slice(end + 1), depth)}`;

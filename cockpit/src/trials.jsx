@@ -6,6 +6,7 @@ import { Alert, AlertActionLink, PageSection, Stack, StackItem } from "@patternf
 import { Failure } from "./failure.jsx";
 import { _, format } from "./i18n.js";
 import { vfiod } from "./vfiod.js";
+import { awaited } from "./words.js";
 
 function Trial({ group }) {
     const [error, setError] = useState(null);
@@ -21,7 +22,7 @@ function Trial({ group }) {
                 <Alert isInline variant="info" component="h2" data-trial={group.Number}
                     title={format(_("The devices of group $0 go back to the host unless you confirm."), group.Number)}
                     actionLinks={<AlertActionLink isDisabled={busy} onClick={confirm}>{_("Keep them detached")}</AlertActionLink>}>
-                    {group.RevertWaitsFor && format(_("vfiod waits for $0."), group.RevertWaitsFor)}
+                    {group.RevertWaitsFor && format(_("vfiod waits for $0."), awaited(group.RevertWaitsFor))}
                 </Alert>
             </StackItem>
             {error && <StackItem><Failure title={_("It was not confirmed")} error={error} /></StackItem>}

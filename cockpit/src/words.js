@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The words of vfiod's interface, as sentences for a person. Unknown words are shown as they are.
 import { _, format, ngettext } from "./i18n.js";
+import { translateSentence } from "./sentence.js";
 
 const AVAILABILITY = {
     "available": [_("Available"), "info", _("A virtual machine can get the device after a detach.")],
@@ -112,6 +113,11 @@ const JOB_STATES = {
 
 export function jobState(word) {
     return JOB_STATES[word] || word;
+}
+
+// The process that something waits for. Without rights, vfiod says no more than this.
+export function awaited(text) {
+    return text === "a process" ? _("a process") : translateSentence(text);
 }
 
 const SEVERITIES = { ok: "success", info: "info", warning: "warning", error: "danger" };

@@ -32,7 +32,7 @@ TEXTS = """(() => {
     return [...found];
 })()"""
 # Words that no language translates; commands and messages of programs are in quotes.
-NAMES = re.compile(r"'[^']*'|\"[^\"]*\"|table DMAR|PCIe?|IOMMU|QEMU|libvirt|podman \(CDI\)|NUMA|ACS|USB|vfiod|Cockpit|GT/s|systemctl status|\b(?:flr|bus|pm)\b")
+NAMES = re.compile(r"'[^']*'|\"[^\"]*\"|table DMAR|PCIe?|IOMMU|QEMU|libvirt|podman \(CDI\)|NUMA|ACS|USB|vfiod|Cockpit|GT/s|“[^”]*”|\b(?:flr|bus|pm)\b")
 TWO_WORDS = re.compile(r"[A-Za-z]{2,}[,:]? [A-Za-z]{2,}")
 
 
