@@ -88,7 +88,9 @@ const formats = fs.readFileSync(path.join(source, "../po/sentences.h"), "utf8");
 for (const name of fs.readdirSync(path.join(source, "po"))) {
     const text = fs.readFileSync(path.join(source, "po", name), "utf8");
     const language = path.basename(name, ".po");
-    const said = sentences(formats, fs.readFileSync(path.join(source, "../po", name), "utf8"));
-    fs.writeFileSync(path.join(folder, `po.${language}.js`), script(text) + said);
+    fs.writeFileSync(path.join(folder, `po.${language}.js`), script(text));
     fs.writeFileSync(path.join(folder, `po.manifest.${language}.js`), script(text, msgid => labels.includes(msgid)));
+    // Not in po.js: Cockpit's own window loads that of all packages.
+    const said = fs.readFileSync(path.join(source, "../po", name), "utf8");
+    fs.writeFileSync(path.join(folder, `sentences.${language}.json`), sentences(formats, said));
 }

@@ -24,11 +24,11 @@ function header(text, name) {
     return text.match(new RegExp(`^${name}: (.*)$`, "m"))[1];
 }
 
-// The script with the sentences of vfiod, for src/sentence.js. `formats` is the text of po/sentences.h, `text` the catalog of vfioctl.
+// The sentences of vfiod as JSON, for src/sentence.js. `formats` is the text of po/sentences.h, `text` the catalog of vfioctl.
 export function sentences(formats, text) {
     const translations = new Map(read(text).map(({ msgid, translations: [first] }) => [msgid, first]));
     const rows = [...formats.matchAll(/\bN_\((".*")\),$/gm)].map(([, literal]) => JSON.parse(literal));
-    return `window.vfiodSentences=${JSON.stringify([...rows, "."].map(format => [format, translations.get(format) || format]))};\n`;
+    return `${JSON.stringify([...rows, "."].map(format => [format, translations.get(format) || format]))}\n`;
 }
 
 // The script with the texts that `wanted` accepts.

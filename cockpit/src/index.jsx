@@ -4,8 +4,9 @@ import { createRoot } from "react-dom/client";
 
 import { App } from "./app.jsx";
 import { followLanguage } from "./i18n.js";
+import { loadSentences } from "./sentence.js";
 import { followTheme } from "./theme.js";
 
 followTheme();
 followLanguage();
-createRoot(document.getElementById("app")).render(<App />);
+loadSentences().then(() => createRoot(document.getElementById("app")).render(<App />));

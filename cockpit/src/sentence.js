@@ -2,8 +2,10 @@
 // Translates the sentences of vfiod, which are English on the bus, as client/sentence.c does for vfioctl: the format that fits a sentence
 // tells which parts are names and numbers, and these go into the translated format. What fits no format stays English.
 
-// Put here by po.LANGUAGE.js: [format, translation], the most specific first, in the order of po/sentences.h.
-const FORMATS = window.vfiodSentences || [];
+import { isEnglish } from "./i18n.js";
+
+// [format, translation], the most specific first, in the order of po/sentences.h.
+let formats = [];
 const PARTS_MAX = 12, DEPTH_MAX = 3, SENTENCES_MAX = 6, SENTENCE_MAX = 4096, COMMAND_MAX = 15;
 // How many steps the search for one text may take. What is then left stays English.
 const EFFORT_MAX = 20000;
@@ -106,7 +108,7 @@ function put(format, translation, parts, depth) {
 }
 
 function translationOf(format) {
-    const found = FORMATS.find(([one]) => one === format);
+    const found = formats.find(([one]) => one === format);
     return found ? found[1] : format;
 }
 
@@ -117,7 +119,7 @@ function known(text, depth) {
         const format = process.parts.length === 2 ? "process %d (%s)" : "process %d (%s) of %s";
         return put(format, translationOf(format), process.parts, null);
     }
-    for (const [format, translation] of FORMATS) {
+    for (const [format, translation] of formats) {
         if (effort >= EFFORT_MAX)
             return null;
         const parts = match(parse(format), text);
@@ -162,8 +164,20 @@ function translate(text, depth) {
     return known(text, depth) ?? pieces(text, depth);
 }
 
+// Loads the sentences in the language of the user. Without them, they stay English.
+export async function loadSentences() {
+    if (isEnglish())
+        return;
+    try {
+        const response = await fetch(`sentences.${document.documentElement.lang.replace("-", "_")}.json`);
+        formats = response.ok ? await response.json() : [];
+    } catch (error) {
+        console.warn("Cannot load the sentences of vfiod:", error.message);
+    }
+}
+
 export function translateSentence(text) {
-    if (FORMATS.length === 0 || !text)
+    if (formats.length === 0 || !text)
         return text;
     if (!cache.has(text)) {
         if (cache.size >= CACHE_MAX)

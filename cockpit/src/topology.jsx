@@ -169,7 +169,7 @@ function SharedGroup({ group, devices, explanation, ask }) {
                     {shown.length < members.length && <ListItem>{format(_("and $0 more"), members.length - shown.length)}</ListItem>}
                 </List>
             </StackItem>
-            {!explanation && <StackItem><Button variant="secondary" onClick={() => ask(group.Number)}>{_("Explain")}</Button></StackItem>}
+            {(!explanation || explanation.error) && <StackItem><Button variant="secondary" onClick={() => ask(group.Number)}>{_("Explain")}</Button></StackItem>}
             {explanation?.isAsked && <StackItem><Spinner size="md" aria-label={_("vfiod looks for the reason")} /></StackItem>}
             {explanation?.error && <StackItem><Failure title={_("There is no explanation")} error={explanation.error} /></StackItem>}
             {explanation?.answer?.reasons.map(({ code, finding, cure }, i) => (

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests of the page in other languages than English."""
 
+import json
 import pathlib
 import re
+import subprocess
 import sys
 
-from cockpit import USER_PORT
+from cockpit import PORT, USER_PORT
 from journal import Journal
-from place import WIDE, ask_bus
+from place import WIDE
 from suite import NIC, NVME, PORT_1, enabled, submit, test
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -55,8 +57,11 @@ def sentence(language, msgid):
 
 def hardware_names():
     """The names of the hardware database, the longest first."""
-    names = {row[-1][key]["data"] for row in ask_bus("call", "ListDevices")[0] for key in ("VendorName", "DeviceName", "ClassName") if key in row[-1]}
-    return sorted(names, key=len, reverse=True)
+    command = ["busctl", "--json=short", "call", "org.vfiod1", "/org/vfiod1", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"]
+    objects = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)["data"][0]
+    devices = [one["org.vfiod1.Device"] for one in objects.values() if "org.vfiod1.Device" in one]
+    names = {device[key]["data"] for device in devices for key in ("VendorName", "DeviceName", "SubsystemName", "ClassName")}
+    return sorted(names - {""}, key=len, reverse=True)
 
 
 @test
@@ -128,6 +133,12 @@ def german(tap, here):
     page.until("document.querySelector('#plan [data-step]')")
     tap.contains("a reason is German", page.evaluate("document.querySelector('#plan').innerText"),
                  sentence("de", "a virtual machine can use group %d") % 10)
+    shell = here.chromium.open(f"http://127.0.0.1:{PORT}/", WIDE, 900, language="de")
+    here.pages.append(shell)
+    shell.until_text("PCI-Durchreichung")
+    tap.check("the menu of Cockpit is German", True)
+    here.picture(shell, f"german-cockpit-{WIDE}")
+    shell.complaints()
     page = here.open(language="fr")
     page.until_text("13 of 21 functions")
     tap.equal("a language without a catalog is English", page.evaluate("document.documentElement.lang"), "en")

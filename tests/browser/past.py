@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests of the history of a device."""
 
+import os
+import pathlib
+import select
+
 from cockpit import USER_PORT
 from journal import Journal
 from place import NARROW, WIDE
@@ -9,6 +13,12 @@ from suite import NIC, NVME, PORT_1, PORT_2, test
 ENTRIES = "[...document.querySelectorAll('#history [data-entry]')].map(e => e.dataset.entry)"
 USER = {"VFIOD_CALLER": "uid 1000, process 4711 (vfioctl)", "VFIOD_CALLER_UID": "1000", "VFIOD_CALLER_PID": "4711",
         "VFIOD_CALLER_COMMAND": "vfioctl"}
+
+
+def journalctls():
+    """The process ids of all journalctl in this namespace."""
+    return [int(folder.name) for folder in pathlib.Path("/proc").iterdir()
+            if folder.name.isdigit() and (folder / "comm").read_text() == "journalctl\n"]
 
 
 @test
@@ -54,6 +64,15 @@ def history(tap, here):
         page = here.open("device", NVME)
         page.until_text("The journal has no entry about the device", "#history")
         tap.check("a device without entries has a history that says so", True)
+        before = set(journalctls())
+        page = here.open("device", PORT_2)
+        page.until("document.querySelector('#history [data-entry]')")
+        followers = [os.pidfd_open(pid) for pid in set(journalctls()) - before]
+        tap.check("a page follows the journal", len(followers) >= 1)
+        page.evaluate("location.hash = '#/'")
+        tap.check("it ends that when it shows no history any more", len(select.select(followers, [], [], 30)[0]) >= 1)
+        for follower in followers:
+            os.close(follower)
         page = here.open("device", PORT_1, port=USER_PORT)
         page.until("document.querySelector('#journal-refused')")
         tap.contains("without rights, the page says so", page.evaluate("document.querySelector('#history').innerText"), "administrative access")
