@@ -203,6 +203,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("The module %s cannot be loaded by vfiod: line %u of %s replaces its loading with a command. No device can be detached."),
                 /* xgettext:no-c-format */
+                N_("vfiod cannot remove %s, because its name is no valid name of a rule. Remove it by hand, and call 'vfioctl rescan'."),
+                /* xgettext:no-c-format */
                 N_("The devices, drivers or guards have changed since the plan for %s was made. Nothing was changed. Make a new plan."),
                 /* xgettext:no-c-format */
                 N_("To change the number of virtual functions, the kernel must first remove those that exist, and they are in use: %s"),

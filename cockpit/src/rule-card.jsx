@@ -106,8 +106,12 @@ function Fault({ rule }) {
     return (
         <Alert isInline variant="danger" component="h3" data-fault={rule.line}
             title={<FaultText line={rule.line} text={rule.reason} />}>
-            <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
-            <Cure text={["vfioctl rule edit", rule.name].join(" ")} />
+            {rule.path
+                ? <>
+                    <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
+                    <Cure text={["vfioctl rule edit", rule.name].join(" ")} />
+                </>
+                : <Content component="p">{_("The rule has no effect. Give the file another name, or remove it by hand.")}</Content>}
         </Alert>
     );
 }
@@ -152,7 +156,7 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
                                     {origin ? _("Write a copy…") : _("Edit…")}
                                 </Button>
                             </FlexItem>}
-                            {!origin && <FlexItem>
+                            {rule.path && !origin && <FlexItem>
                                 <Button variant="link" isDanger data-remove={rule.name} onClick={onRemove} {...needsAccess(admin)}
                                     aria-label={format(_("Remove rule $0"), rule.name)}>
                                     {_("Remove…")}

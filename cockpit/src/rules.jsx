@@ -42,8 +42,7 @@ function RemoveDialog({ rule, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.command(rule.path || "/org/vfiod1", rule.path ? "Rule" : "Manager", rule.path ? "Remove" : "RemoveRule",
-                                rule.path ? "a{sv}" : "sa{sv}", ...(rule.path ? [] : [rule.name]), {});
+            await vfiod.command(rule.path, "Rule", "Remove", "a{sv}", {});
             onClose(format(_("Rule $0 was removed"), rule.name));
         } catch (problem) {
             setError(problem);

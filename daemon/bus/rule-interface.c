@@ -229,6 +229,18 @@ static int check_removed(PendingCall *pending, int error, Problem *problem) {
         return reload_after_change(pending, problem);
 }
 
+/* The worker accepts only valid names. */
+static int refuse_invalid_name(const Service *service, const char *name, Problem *problem) {
+        const RuleFile *file = rule_book_find(rule_keeper_book(service->rules), name);
+
+        if (!file || rule_name_is_valid(file->name))
+                return 0;
+        return problem_set(problem, OUTCOME_FAILED,
+                        "vfiod cannot remove %s, because its name is no valid name of a rule. Remove it by hand, and "
+                        "call 'vfioctl rescan'.",
+                        TEXT_NAME(file->path));
+}
+
 static void on_removed(int error, void *userdata) {
         _cleanup_(pending_call_freep) PendingCall *pending = userdata;
         _cleanup_problem_ Problem problem = {};
@@ -244,10 +256,12 @@ static int remove_rule(
         _cleanup_problem_ Problem problem = {};
         size_t n = 0;
 
+        int r = refuse_invalid_name(service, request->selector, &problem);
+        if (r != 0)
+                return bus_set_error(error, r, &problem);
         if (!(pending = pending_call_new(service, call, caller, request, request->selector)))
                 return -ENOMEM;
-        int r = rule_rows_list_devices(service, request->selector, &devices, &n);
-        if (r < 0)
+        if ((r = rule_rows_list_devices(service, request->selector, &devices, &n)) < 0)
                 return r;
         call_entry_add_devices(&pending->entry, devices, n);
         r = worker_request(sd_bus_get_event(service->bus), service->worker, "RemoveRule", on_removed, pending, "s",

@@ -356,6 +356,28 @@ def rules_keyboard(tap, here):
 
 
 @test
+def rules_many(tap, here):
+    with rules(here, {f"{number}-none": NONE_RULE for number in range(100, 160)}):
+        page = open_rules(here)
+        page.until("document.querySelectorAll('[data-rule]').length === 50")
+        page.click_text("Show all 60 rules")
+        page.until("document.querySelectorAll('[data-rule]').length === 60")
+        tap.equal("the last one is there", page.evaluate("[...document.querySelectorAll('[data-rule]')].pop().dataset.rule"), "159-none")
+
+
+@test
+def rules_bad_name(tap, here):
+    with rules(here, {"bad name": NONE_RULE}):
+        page = open_rules(here)
+        page.until(rule("bad name", "off"))
+        tap.contains("a file with a name that is no name says so", text_of(page, "[data-rule='bad name'] [data-fault]"), "its name is too long, or has other")
+        tap.contains("and what helps", text_of(page, "[data-rule='bad name'] [data-fault]"), "Give the file another name")
+        tap.check("it cannot be enabled here", page.evaluate("document.querySelector(`[id='enabled-bad name']`).disabled"))
+        tap.check("it cannot be edited or removed here",
+                  not page.evaluate("document.querySelector(`[data-edit='bad name'], [data-remove='bad name']`)"))
+
+
+@test
 def rules_looks(tap, here):
     def view(page):
         page.until(f"{match('10-nic', NIC, 'applied')} && {match('20-screen', SCREEN, 'refused')} && {rule('50-gpu')}")

@@ -204,6 +204,15 @@ static void test_files(void) {
         remove_rule(fixture, "taken");
         expect_text(fixture, "taken", NULL);
 
+        /* a file whose name is no name of a rule */
+        rule_file_put(fixture, RULES_OWN, "bad name", "[Match]\nVendor=ffff\n");
+        fixture_restart_daemon(fixture);
+        manager_refused(fixture, "RemoveRule", "bad name", NO_OPTIONS, "Failed",
+                        "vfiod cannot remove *.rules/bad name.conf, because its name is no valid name of a rule. "
+                        "Remove it by hand*");
+        rule_file_remove(fixture, RULES_OWN, "bad name");
+        fixture_restart_daemon(fixture);
+
         /* an administrator has removed it meanwhile: this counts as success */
         add_rule(fixture, "ens3", "{'name': <'by-hand'>}", "by-hand");
         rule_file_remove(fixture, RULES_OWN, "by-hand");
