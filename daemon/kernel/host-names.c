@@ -152,3 +152,12 @@ const HostIndexName *host_index_next(
                         return name;
         return NULL;
 }
+
+bool host_index_has(const HostIndex *index, HostNameKind kind, PciAddress address, const char *name) {
+        const HostIndexName *entry = NULL;
+
+        while ((entry = host_index_next(index, kind, address, entry)))
+                if (streq(entry->name, name))
+                        return true;
+        return false;
+}

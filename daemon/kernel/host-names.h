@@ -62,3 +62,6 @@ void host_index_done(HostIndex *index);
  * at the end. */
 const HostIndexName *host_index_next(
                 const HostIndex *index, HostNameKind kind, PciAddress address, const HostIndexName *previous);
+
+/* Tells whether the function has this name. */
+bool host_index_has(const HostIndex *index, HostNameKind kind, PciAddress address, const char *name);

@@ -130,6 +130,19 @@ int device_drop_names(Device *device, unsigned generation) {
         return r < 0 ? r : host_name_list_drop_older(&device->names, generation);
 }
 
+int device_drop_origin(Device *device) {
+        int r = 0;
+
+        for (const HostName *name = device->origin->names; name && device->activity != DEVICE_QUIET && r >= 0;
+                        name = name->next)
+                if (!host_name_list_has(device->names, name->kind, name->name))
+                        r = host_name_list_add(&device->former_names, name->kind, name->name, 0);
+        if (r < 0)
+                return r;
+        device->origin = device_origin_free(device->origin);
+        return 0;
+}
+
 bool host_name_list_has(const HostName *list, HostNameKind kind, const char *name) {
         HostName **place;
         return find_name((HostName **)&list, kind, name, &place);

@@ -91,7 +91,7 @@ typedef struct Device {
         const char *reset_methods; /* of the inventory's pool; NULL for none */
         Group *group;              /* not owned; NULL for none */
         HostName *names;
-        HostName *former_names; /* that it lost during its job; by them, it is still found before it has an origin */
+        HostName *former_names; /* that it lost during its job, by itself or with its origin: it is still found by them */
         DeviceOrigin *origin;   /* NULL unless vfiod detached it */
         PciAddress physical_function; /* of a VF */
         PciAddress controller;        /* of a device behind a controller */
@@ -130,6 +130,10 @@ static inline bool device_depends_on(const Device *device, PciAddress parent) {
 
 /* Removes all names of other generations. During a job, they become former names. Returns 1 if it removed any, 0 if not, or -ENOMEM. */
 int device_drop_names(Device *device, unsigned generation);
+
+/* Frees the origin, which must not be NULL. During a job, its names become former names: after a reattach, the device is found by them
+ * until udev has renamed its interface. Returns 0, or -ENOMEM: then the device keeps its origin. */
+int device_drop_origin(Device *device);
 
 /* Tells whether vfiod detached this device. False if another card is in the slot of the detached device now. The
  * address of a device behind a controller may be that of a device behind another controller later: a controller gets

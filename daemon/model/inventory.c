@@ -457,13 +457,13 @@ int inventory_set_origin(Inventory *inventory, PciAddress address, const DeviceO
                 return 0;
         if (!origin) {
                 assert(device); /* it has an origin, because the two are not equal */
-                device->origin = device_origin_free(device->origin);
+                if ((r = device_drop_origin(device)) < 0)
+                        return r;
                 inventory->n_origins--;
                 if (!device->present && !device_is_kept(device))
                         return device_remove(inventory, device);
                 return note_member(inventory, device, CHANGED_ORIGIN | CHANGED_STATE);
         }
-
         if ((r = device_origin_copy(origin, &copy)) < 0 || (r = device_obtain(inventory, address, &device)) < 0)
                 return r;
         unsigned facts = CHANGED_ORIGIN | CHANGED_STATE;

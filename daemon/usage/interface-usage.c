@@ -129,3 +129,59 @@ static int examine(UsageSnapshot *snapshot, const char *interface) {
 int usage_of_interface(UsageSnapshot *snapshot, const char *interface) {
         return usage_report_error(snapshot, USAGE_NETWORK, TEXT_NAME(interface), examine(snapshot, interface));
 }
+
+typedef struct Examined {
+        size_t n_listed;  /* names of the function in the index */
+        size_t n_gone;    /* those that do not exist any more */
+        const char *gone; /* one of them; of the index */
+} Examined;
+
+/* Examines the interfaces of a function by the names of the index that `known` (NULL: empty) does not have. */
+static int examine_listed(UsageSnapshot *snapshot, PciAddress address, const HostIndex *index, const HostIndex *known,
+                Examined *ret) {
+        const HostIndexName *name = NULL;
+        int r = 0;
+
+        *ret = (Examined){};
+        while (r == 0 && (name = host_index_next(index, HOST_NAME_NETWORK, address, name))) {
+                if (known && host_index_has(known, HOST_NAME_NETWORK, address, name->name))
+                        continue;
+                ret->n_listed++;
+                if ((r = examine(snapshot, name->name)) == -ENOENT) {
+                        ret->n_gone++;
+                        ret->gone = name->name;
+                        r = 0;
+                } else
+                        r = usage_report_error(snapshot, USAGE_NETWORK, TEXT_NAME(name->name), r);
+        }
+        return r;
+}
+
+/* /sys shows only the interfaces in the network namespace of vfiod. */
+static bool expects_interface(const PciFacts *facts) {
+        return pci_facts_are_network(facts) && facts->driver[0] != '\0' && !pci_driver_leaves_dma(facts->driver);
+}
+
+int usage_of_interfaces(UsageSnapshot *snapshot, const PciFacts *facts) {
+        _cleanup_host_index_ HostIndex now = {};
+        Examined before, after;
+
+        int r = examine_listed(snapshot, facts->address, &snapshot->host, NULL, &before);
+        if (r != 0 || (before.n_gone == 0 && (before.n_listed > 0 || !expects_interface(facts))))
+                return r;
+        /* udev renames an interface soon after its driver bound. Then the host has a new name for each that is gone. */
+        if ((r = host_index_read(snapshot->kernel, &now)) < 0)
+                return usage_report_error(snapshot, USAGE_NETWORK, PCI_ADDRESS_TEXT(facts->address), r);
+        r = examine_listed(snapshot, facts->address, &now, &snapshot->host, &after);
+        if (r != 0)
+                return r;
+        if (after.n_gone > 0 || after.n_listed < before.n_gone)
+                return usage_report_error(snapshot, USAGE_NETWORK,
+                                TEXT_NAME(after.n_gone > 0 ? after.gone : before.gone), -ENOENT);
+        return before.n_listed + after.n_listed > 0
+                        ? 0
+                        : usage_report(snapshot, USAGE_NETWORK,
+                                          "%s shows no network interface here: it may be in the network namespace of a "
+                                          "container",
+                                          PCI_ADDRESS_TEXT(facts->address));
+}

@@ -1,22 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/usage.h"
 
-static int examine_interfaces(UsageSnapshot *snapshot, const PciFacts *facts) {
-        const HostIndexName *interface = host_index_next(&snapshot->host, HOST_NAME_NETWORK, facts->address, NULL);
-        int r = 0;
-
-        /* /sys shows only the interfaces in the network namespace of vfiod. */
-        if (!interface && pci_facts_are_network(facts) && facts->driver[0] != '\0' &&
-                        !pci_driver_leaves_dma(facts->driver))
-                return usage_report(snapshot, USAGE_NETWORK,
-                                "%s shows no network interface here: it may be in the network namespace of a container",
-                                PCI_ADDRESS_TEXT(facts->address));
-        for (; interface && r == 0;
-                        interface = host_index_next(&snapshot->host, HOST_NAME_NETWORK, facts->address, interface))
-                r = usage_of_interface(snapshot, interface->name);
-        return r;
-}
-
 /* Reads the facts that the searches need: address, ids and driver. Returns as pci_device_read_facts() does. */
 static int read_facts(const Kernel *kernel, PciAddress address, PciFacts *ret) {
         *ret = (PciFacts){.address = address};
@@ -40,7 +24,7 @@ static int examine_function(UsageSnapshot *snapshot, PciAddress address) {
                                          "%s lies below it and is on %s: a virtual machine may have it",
                                          PCI_ADDRESS_TEXT(address), TEXT_NAME(facts.driver))) != 0)
                 return r;
-        if ((r = usage_of_disks(snapshot, address)) != 0 || (r = examine_interfaces(snapshot, &facts)) != 0 ||
+        if ((r = usage_of_disks(snapshot, address)) != 0 || (r = usage_of_interfaces(snapshot, &facts)) != 0 ||
                         (r = usage_of_display(snapshot, address)) != 0 ||
                         (r = usage_of_console(snapshot, address)) != 0 ||
                         (r = usage_of_memory(snapshot, &facts)) != 0 || (r = usage_of_children(snapshot, &facts)) != 0)

@@ -17,6 +17,8 @@ int usage_of_device(UsageSnapshot *snapshot, PciAddress address);
 /* Look for one kind of uses. */
 int usage_of_disks(UsageSnapshot *snapshot, PciAddress address);
 int usage_of_interface(UsageSnapshot *snapshot, const char *interface);
+/* All interfaces of a function; needs address, ids and driver. It also finds an interface that udev renamed after the snapshot was taken. */
+int usage_of_interfaces(UsageSnapshot *snapshot, const PciFacts *facts);
 int usage_of_display(UsageSnapshot *snapshot, PciAddress address);
 int usage_of_console(UsageSnapshot *snapshot, PciAddress address);
 int usage_of_memory(UsageSnapshot *snapshot, const PciFacts *facts); /* address, ids and driver are enough */

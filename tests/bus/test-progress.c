@@ -236,6 +236,11 @@ static void test_finishing(void) {
         fixture_wait_property(fixture, JOB2, JOB, "State", "'finishing'");
         fixture_refused(fixture, JOB2, JOB, "Cancel", "(" NO_OPTIONS ",)", "Busy",
                         "*has done all its work*cannot be cancelled*");
+        /* The other card loses the name, and nobody has it. */
+        fake_kernel_do(fixture->kernel, "netrename " PORT1 " ens8");
+        fixture_wait_property(fixture, PORT1_PATH, DEVICE, "NetworkInterfaces", "['ens8']");
+        fixture_property(fixture, JOB2, JOB, "State", "'finishing'");
+        manager_expect(fixture, "GetDevice", "ens3", NULL, "('" NIC_PATH "',)");
         pending_expect(pending, NIC_REATTACHED);
         fixture_driver(fixture, NIC, "e1000e");
         fixture_expect_no_job(fixture);

@@ -178,6 +178,22 @@ static void test_partial(void) {
                         "No PCI device has the ids '10de:2484'. 'vfioctl devices' lists all.");
 }
 
+/* A reattach has removed the origin, and udev has not renamed the interface yet: the old name selects the device until the job ends. */
+static void test_names_during_job(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+
+        put_origin(inventory, NIC, "e1000", NULL);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_NETWORK, "enp59s0f0", address_of(NIC)), ==, 0);
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "eth0");
+        g_assert_cmpint(inventory_set_origin(inventory, address_of(NIC), NULL), ==, 0);
+        assert_selects(inventory, "enp59s0f0", NIC);
+        assert_selects(inventory, "eth0", NIC);
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
+        assert_refused(inventory, "enp59s0f0", OUTCOME_NO_SUCH_DEVICE);
+        assert_selects(inventory, "eth0", NIC);
+}
+
 /* A name that a device had when it was detached selects it, unless another device has the name now. */
 static void test_former_names(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
@@ -310,6 +326,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/selector/controllers", test_controllers);
         g_test_add_func("/selector/partial", test_partial);
         g_test_add_func("/selector/former-names", test_former_names);
+        g_test_add_func("/selector/names-during-job", test_names_during_job);
         g_test_add_func("/selector/ambiguous", test_ambiguous);
         g_test_add_func("/selector/escaped", test_escaped);
         g_test_add_func("/selector/junk", test_junk);

@@ -4,6 +4,7 @@
 /* All kinds of uses together, and to which device each use belongs. Each kind has its own test. */
 
 #define NIC "0000:03:00.0"
+#define NIC_FOLDER "pci0000:00/0000:00:1c.0/" NIC
 #define AHCI "0000:00:1f.2"
 #define NVME "0000:04:00.0"
 #define USB "0000:00:14.0"
@@ -13,7 +14,7 @@
 static Bed *make_bed(void) {
         Bed *bed = bed_new();
 
-        temp_tree_device(bed->tree, "pci0000:00/0000:00:1c.0/" NIC);
+        temp_tree_device(bed->tree, NIC_FOLDER);
         temp_tree_device(bed->tree, "pci0000:00/" AHCI);
         temp_tree_device(bed->tree, "pci0000:00/0000:00:1d.0/" NVME);
         temp_tree_device(bed->tree, "pci0000:00/" USB);
@@ -22,7 +23,8 @@ static Bed *make_bed(void) {
         return bed;
 }
 
-static int survey(Bed *bed, const char *text) {
+/* Takes a snapshot, changes the host, and looks for uses. */
+static int survey_changed(Bed *bed, const char *text, void (*change)(Bed *bed)) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
         PciAddress address;
 
@@ -30,10 +32,16 @@ static int survey(Bed *bed, const char *text) {
         int r = usage_snapshot_new(bed->tree->kernel, &address, 1, on_use, bed->uses, &snapshot);
         if (r < 0)
                 return r;
+        if (change)
+                change(bed);
         bed->uses->device = address;
         r = usage_of_device(snapshot, address);
         g_assert_true(pci_address_equal(bed->uses->device, address));
         return r;
+}
+
+static int survey(Bed *bed, const char *text) {
+        return survey_changed(bed, text, NULL);
 }
 
 #define assert_device(bed, address, ...) \
@@ -58,7 +66,7 @@ static void test_free(void) {
         g_autoptr(Bed) bed = make_bed();
 
         put_block(bed->tree, "pci0000:00/" AHCI "/ata1/host0/target0:0:0/0:0:0:0/block/sda", "8:0");
-        put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
+        put_interface(bed, NIC_FOLDER, "ens1");
         assert_device(bed, AHCI, NULL);
         assert_device(bed, NIC, NULL);
         assert_device(bed, "0000:0f:00.0", NULL);
@@ -160,7 +168,7 @@ static void test_hidden_interface(void) {
         assert_device(bed, NIC, NULL);
         temp_tree_driver(bed->tree, NIC, "e1000e");
         assert_device(bed, NIC, says, NULL);
-        put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
+        put_interface(bed, NIC_FOLDER, "ens1");
         assert_device(bed, NIC, NULL);
         temp_tree_remove(bed->tree, "sys/class/net/ens1");
         assert_device(bed, NIC, says, NULL);
@@ -173,6 +181,52 @@ static void test_hidden_interface(void) {
         assert_device(bed, NIC, NULL);
         temp_tree_driver(bed->tree, NIC, "vfio-pci");
         assert_device(bed, NIC, NULL);
+}
+
+static void add_interface(Bed *bed) {
+        put_interface(bed, NIC_FOLDER, "ens1");
+        temp_tree_link(bed->tree, "../virtual/net/bond0", "sys/devices/" NIC_FOLDER "/net/ens1/master");
+}
+
+static void remove_interface(Bed *bed) {
+        temp_tree_remove(bed->tree, "sys/class/net/eth0");
+}
+
+static void rename_interface(Bed *bed) {
+        remove_interface(bed);
+        add_interface(bed);
+}
+
+static void rename_two(Bed *bed) {
+        temp_tree_remove(bed->tree, "sys/class/net/eth1");
+        rename_interface(bed);
+}
+
+/* udev renames an interface between the snapshot and its examination. If it is nowhere, it may be in a container. */
+static void test_renamed(void) {
+        g_autoptr(Bed) bed = make_bed();
+
+        temp_tree_driver(bed->tree, NIC, "igb");
+        put_interface(bed, NIC_FOLDER, "eth0");
+        g_assert_cmpint(survey_changed(bed, NIC, rename_interface), ==, 0);
+        assert_uses(bed->uses, "network: ens1 is a port of bond0", NULL);
+
+        temp_tree_remove(bed->tree, "sys/class/net/ens1");
+        put_interface(bed, NIC_FOLDER, "eth0");
+        g_assert_cmpint(survey_changed(bed, NIC, remove_interface), ==, 0);
+        assert_uses(bed->uses, "network: eth0 cannot be examined: No such file or directory", NULL);
+
+        /* It appears after the snapshot. */
+        g_assert_cmpint(survey_changed(bed, NIC, add_interface), ==, 0);
+        assert_uses(bed->uses, "network: ens1 is a port of bond0", NULL);
+
+        /* There is one new name for two that are gone. */
+        temp_tree_remove(bed->tree, "sys/class/net/ens1");
+        put_interface(bed, NIC_FOLDER, "eth0");
+        put_interface(bed, NIC_FOLDER, "eth1");
+        g_assert_cmpint(survey_changed(bed, NIC, rename_two), ==, 0);
+        assert_uses(bed->uses, "network: ens1 is a port of bond0",
+                        "network: eth1 cannot be examined: No such file or directory", NULL);
 }
 
 /* An interface below a device of another class, in the network namespace of a container: its folder is empty. */
@@ -239,7 +293,7 @@ static void test_kinds(void) {
         g_autoptr(Bed) bed = make_bed();
 
         put_block(bed->tree, "pci0000:00/0000:00:1c.0/" NIC "/block/sda", "8:0");
-        put_interface(bed, "pci0000:00/0000:00:1c.0/" NIC, "ens1");
+        put_interface(bed, NIC_FOLDER, "ens1");
         temp_tree_link(bed->tree, "../../virtual/net/br0", "sys/class/net/ens1/master");
         temp_tree_attribute(bed->tree, NIC, "boot_vga", "1");
         temp_tree_file(bed->tree, "1:3\n", "sys/bus/pci/devices/" NIC "/uio/uio0/dev");
@@ -373,6 +427,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/usage/nvme-multipath", test_nvme_multipath);
         g_test_add_func("/usage/passed-through", test_passed_through);
         g_test_add_func("/usage/hidden-interface", test_hidden_interface);
+        g_test_add_func("/usage/renamed", test_renamed);
         g_test_add_func("/usage/hidden-child-interface", test_hidden_child_interface);
         g_test_add_func("/usage/mediated", test_mediated);
         g_test_add_func("/usage/kinds", test_kinds);
