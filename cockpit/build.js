@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import esbuild from "esbuild";
 
 import { script, sentences } from "./catalog.js";
+import { licenses } from "./licenses.js";
 
 const source = path.dirname(fileURLToPath(import.meta.url));
 const folder = process.argv[2];
@@ -62,7 +63,7 @@ const words = {
 };
 
 fs.mkdirSync(folder, { recursive: true });
-await esbuild.build({
+const { metafile } = await esbuild.build({
     absWorkingDir: source,
     entryPoints: ["src/index.jsx"],
     outdir: path.resolve(folder),
@@ -75,11 +76,13 @@ await esbuild.build({
     loader: { ".woff2": "dataurl" },
     define: { "process.env.NODE_ENV": '"production"' },
     legalComments: "eof",
+    metafile: true,
     logLevel: "warning",
     plugins: [assets, words],
 });
 for (const name of ["index.html", "manifest.json"])
     fs.copyFileSync(path.join(source, name), path.join(folder, name));
+fs.writeFileSync(path.join(folder, "licenses.txt"), licenses(source, metafile));
 
 // Cockpit answers "po.js" with the file for the language of the user, and asks for the texts of the menu by the other name.
 const manifest = JSON.parse(fs.readFileSync(path.join(source, "manifest.json"), "utf8"));

@@ -3,10 +3,12 @@
 """Writes the bill of materials of programs of vfiod that were built on Debian, as SPDX 2.3 in JSON.
 
 The libraries are those that the programs name (readelf), and the packages are those that own the libraries (dpkg). The same
-programs and packages make the same file: its date is SOURCE_DATE_EPOCH, or the time of the last commit.
+programs and packages make the same file: its date is SOURCE_DATE_EPOCH, or the time of the last commit. With --page, it also has the page
+for Cockpit, and the libraries that licenses.txt of the page names, as package-lock.json describes them.
 """
 
 import argparse
+import base64
 import datetime
 import functools
 import hashlib
@@ -148,6 +150,53 @@ def own_package(version, files):
     }
 
 
+def page_library(name, lock):
+    """The SPDX package of a library from npm that the page contains."""
+    facts = lock["packages"][f"node_modules/{name}"]
+    algorithm, _, digest = facts["integrity"].partition("-")
+    return {
+        "SPDXID": identifier("Package", "npm", name),
+        "name": name,
+        "versionInfo": facts["version"],
+        "supplier": "NOASSERTION",
+        "downloadLocation": "NOASSERTION",
+        "filesAnalyzed": False,
+        "checksums": [{"algorithm": algorithm.upper(), "checksumValue": base64.b64decode(digest).hex()}],
+        "licenseConcluded": facts["license"],
+        "licenseDeclared": facts["license"],
+        "copyrightText": "NOASSERTION",
+        "primaryPackagePurpose": "LIBRARY",
+        "externalRefs": [{
+            "referenceCategory": "PACKAGE-MANAGER",
+            "referenceType": "purl",
+            "referenceLocator": f"pkg:npm/{name.replace('@', '%40')}@{facts['version']}",
+        }],
+    }
+
+
+def page_packages(version, page, source):
+    """The SPDX packages of the page and of the libraries in it. Raises SbomError if there is no built page."""
+    try:
+        names = re.findall(r"^== (\S+) ", pathlib.Path(page, "licenses.txt").read_text(encoding="utf-8"), re.MULTILINE)
+        lock = json.loads(pathlib.Path(source, "cockpit/package-lock.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SbomError(f"there is no page in {page}: {error}") from error
+    own = {
+        "SPDXID": identifier("Package", "cockpit-vfiod"),
+        "name": "cockpit-vfiod",
+        "versionInfo": version,
+        "supplier": "NOASSERTION",
+        "downloadLocation": "NOASSERTION",
+        "homepage": HOME,
+        "filesAnalyzed": False,
+        "licenseConcluded": f"{OWN_LICENSE} AND MIT AND 0BSD AND OFL-1.1",
+        "licenseDeclared": OWN_LICENSE,
+        "copyrightText": "NOASSERTION",
+        "primaryPackagePurpose": "APPLICATION",
+    }
+    return own, [page_library(name, lock) for name in names]
+
+
 def relation(one, kind, other):
     return {"spdxElementId": one["SPDXID"], "relationshipType": kind, "relatedSpdxElement": other["SPDXID"]}
 
@@ -161,8 +210,8 @@ def creation_date(source):
     return datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def make_document(version, created, programs):
-    """The whole document. Its namespace is made of the rest of it, so that different documents have different namespaces."""
+def make_document(version, created, programs, page=None, source=None):
+    """The whole document. `page`, if not None, is the folder of the built page, and `source` that of the project. Its namespace is made of the rest of it, so that different documents have different namespaces."""
     files = [program_file(path) for path in sorted(programs, key=os.path.basename)]
     own = own_package(version, files)
     document = {
@@ -184,7 +233,12 @@ def make_document(version, created, programs):
         for owner in sorted(owners):
             libraries.setdefault(owner, library_package(owner))
             relations.append(relation(entry, "DYNAMIC_LINK", libraries[owner]))
-    document |= {"packages": [own] + [libraries[name] for name in sorted(libraries)], "files": files, "relationships": relations}
+    packages = [own] + [libraries[name] for name in sorted(libraries)]
+    if page is not None:
+        own_page, bundled = page_packages(version, page, source)
+        packages += [own_page, *bundled]
+        relations += [relation(document, "DESCRIBES", own_page), *(relation(own_page, "CONTAINS", library) for library in bundled)]
+    document |= {"packages": packages, "files": files, "relationships": relations}
     content = json.dumps(document, sort_keys=True)
     document["documentNamespace"] = f"{HOME}spdx/vfiod-{version}-{uuid.uuid5(uuid.NAMESPACE_URL, HOME + content)}"
     return document
@@ -194,11 +248,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--source", required=True, metavar="FOLDER", help="source of vfiod, for the time of the last commit")
     parser.add_argument("--version", required=True, help="version of vfiod")
+    parser.add_argument("--page", metavar="FOLDER", help="the built page for Cockpit")
     parser.add_argument("--output", required=True, metavar="FILE")
     parser.add_argument("programs", nargs="+", metavar="PROGRAM")
     choice = parser.parse_args()
     try:
-        document = make_document(choice.version, creation_date(choice.source), choice.programs)
+        document = make_document(choice.version, creation_date(choice.source), choice.programs, choice.page, choice.source)
     except SbomError as error:
         print(f"sbom.py: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ import { AccessNote, needsAccess } from "./access.jsx";
 import { _, format } from "./i18n.js";
 import { Holders, ReleaseDialog } from "./release-dialog.jsx";
 import { href, useAnswer } from "./use-vfiod.js";
-import { deviceName } from "./words.js";
+import { awaited, deviceName } from "./words.js";
 
 const cockpit = window.cockpit;
 
@@ -72,7 +72,7 @@ function LeaseCard({ lease, devices, users, admin, onRelease }) {
                 <Stack hasGutter>
                     {sentence && <StackItem><Content component="p">{sentence}</Content></StackItem>}
                     {lease.Holder && <StackItem>
-                        <Alert isInline variant="warning" component="h3" title={format(_("The lease waits for $0."), lease.Holder)} />
+                        <Alert isInline variant="warning" component="h3" title={format(_("The lease waits for $0."), awaited(lease.Holder))} />
                     </StackItem>}
                     {lease.State === "lingering" && lease.GroupNumber >= 0 && <StackItem><Holders lease={lease} /></StackItem>}
                     <StackItem>

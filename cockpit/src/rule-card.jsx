@@ -8,7 +8,9 @@ import {
 
 import { needsAccess } from "./access.jsx";
 import { Cure, Failure } from "./failure.jsx";
+import { FaultText } from "./fault.jsx";
 import { _, format } from "./i18n.js";
+import { Said } from "./said.jsx";
 import { href } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
 import { deviceName } from "./words.js";
@@ -83,7 +85,7 @@ function Match({ match: { address, status, message, Changing }, device }) {
                 <FlexItem><Label isCompact variant="outline" status={color}>{label}</Label></FlexItem>
                 {Changing && <FlexItem><Label isCompact variant="outline" status="info">{_("A job works on it")}</Label></FlexItem>}
             </Flex>
-            {message && <Content component="small">{message}</Content>}
+            {message && <Content component="small"><Said text={message} /></Content>}
         </ListItem>
     );
 }
@@ -103,7 +105,7 @@ function Matches({ rule, devices }) {
 function Fault({ rule }) {
     return (
         <Alert isInline variant="danger" component="h3" data-fault={rule.line}
-            title={rule.line > 0 ? format(_("Line $0: $1"), rule.line, rule.reason) : rule.reason}>
+            title={<FaultText line={rule.line} text={rule.reason} />}>
             {rule.path
                 ? <>
                     <Content component="p">{_("The rule has no effect until its file is correct. Edit it here or with this command:")}</Content>
@@ -142,7 +144,7 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
                 <Stack hasGutter>
                     {error && <StackItem><Failure title={_("The rule was not changed")} error={error} /></StackItem>}
                     {rule.state === "off" && <StackItem><Fault rule={rule} /></StackItem>}
-                    {rule.state !== "off" && rule.state !== "active" && rule.reason && <StackItem><Content component="p">{rule.reason}</Content></StackItem>}
+                    {rule.state !== "off" && rule.state !== "active" && rule.reason && <StackItem><Content component="p"><Said text={rule.reason} /></Content></StackItem>}
                     <StackItem><Settings rule={rule} /></StackItem>
                     {(rule.matches.length > 0 || rule.state === "active") && <StackItem><Matches rule={rule} devices={devices} /></StackItem>}
                     {origin && <StackItem><Content component="small" data-origin="">{origin}</Content></StackItem>}

@@ -7,6 +7,7 @@ import {
 } from "@patternfly/react-core";
 
 import { Failure } from "./failure.jsx";
+import { FaultText } from "./fault.jsx";
 import { _, format } from "./i18n.js";
 import { originOf } from "./rule-card.jsx";
 import { RuleForm } from "./rule-form.jsx";
@@ -54,7 +55,7 @@ function Result({ answer, text }) {
     if (fault)
         return (
             <Alert isInline variant="danger" component="h3" id="rule-fault" data-line={line}
-                title={line > 0 ? format(_("Line $0: $1"), line, fault) : fault}>
+                title={<FaultText line={line} text={fault} />}>
                 {line > 0 && <code>{text.split("\n")[line - 1]}</code>}
             </Alert>
         );

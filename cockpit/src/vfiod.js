@@ -44,6 +44,9 @@ class Connection {
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
+        // What signals have changed since load() has asked, and how often they have changed the properties of each object.
+        this.missed = null;
+        this.told = new Map();
         this.calls = new CallChannel(NAME, { bus: "system", superuser: "try" });
         this.watchName();
         this.connect();
@@ -114,22 +117,28 @@ class Connection {
         client.addEventListener("owner", (_event, owner) => this.client === client && this.changeOwner(owner));
         const on = (match, receive) => client.subscribe(match, (path, _interface, _signal, args) =>
             this.client === client && receive(path, args));
-        on({ path_namespace: MANAGER, interface: PROPERTIES, member: "PropertiesChanged" }, (path, [name, changed, invalidated]) => {
-            if (this.model.change(path, name, changed, invalidated))
-                this.read(path, name);
-            this.publishSoon();
-        });
-        on({ path: MANAGER, interface: OBJECTS, member: "InterfacesAdded" }, (_path, [path, interfaces]) => {
-            this.model.add(path, interfaces);
-            this.publishSoon();
-        });
-        on({ path: MANAGER, interface: OBJECTS, member: "InterfacesRemoved" }, (_path, [path, names]) => {
-            this.model.remove(path, names);
-            this.publishSoon();
-        });
+        on({ path_namespace: MANAGER, interface: PROPERTIES, member: "PropertiesChanged" }, (path, [name, changed, invalidated]) =>
+            this.apply(() => {
+                this.told.set(path, (this.told.get(path) ?? 0) + 1);
+                if (this.model.change(path, name, changed, invalidated))
+                    this.read(path, name);
+            }));
+        on({ path: MANAGER, interface: OBJECTS, member: "InterfacesAdded" }, (_path, [path, interfaces]) =>
+            this.apply(() => this.model.add(path, interfaces)));
+        on({ path: MANAGER, interface: OBJECTS, member: "InterfacesRemoved" }, (_path, [path, names]) =>
+            this.apply(() => this.model.remove(path, names)));
         on({ path: MANAGER, interface: INTERFACE, member: "JobRemoved" }, () => this.readEndedJobs());
         on({ path: MANAGER, interface: INTERFACE, member: "RulesChanged" }, () => this.readRuleFiles());
         this.load();
+    }
+
+    // Changes the model, as a signal tells. Cockpit hands over an answer some time after it has come, so a signal that vfiod sent after the
+    // answer can be handled before it: what changes meanwhile is kept for load(), and read() reads again.
+    apply(change) {
+        if (this.missed)
+            this.missed.push(change);
+        change();
+        this.publishSoon();
     }
 
     // vfiod has started, or ended: what it told before counts no more.
@@ -150,6 +159,7 @@ class Connection {
     // Reads the whole state once. This also starts vfiod, where systemd can start it.
     load() {
         const generation = ++this.generation;
+        this.missed = [];
         this.publish({ phase: this.state.phase === "ready" ? "ready" : "connecting" });
         // GetManagedObjects tells nothing about the Manager itself.
         Promise.all([
@@ -159,6 +169,10 @@ class Connection {
             if (generation !== this.generation)
                 return;
             this.model.load({ ...managed, [MANAGER]: { [INTERFACE]: manager } });
+            const missed = this.missed;
+            this.missed = null;
+            for (const change of missed)
+                change();
             this.publish({ phase: "ready", problem: null, ...this.model.snapshot() });
             this.readEndedJobs();
             this.readRuleFiles();
@@ -175,9 +189,14 @@ class Connection {
 
     read(path, name) {
         const generation = this.generation;
+        const told = this.told.get(path);
         this.client.call(path, PROPERTIES, "GetAll", [name], { type: "s" }).then(([all]) => {
-            this.model.change(path, name, all, []);
-            this.publishSoon();
+            if (generation !== this.generation)
+                return;
+            if (told !== this.told.get(path))
+                this.read(path, name);
+            else
+                this.apply(() => this.model.change(path, name, all, []));
         }, error => generation === this.generation && console.warn(`Cannot read ${path}:`, error.message));
     }
 
@@ -213,7 +232,7 @@ class Connection {
 
     callDetailed(interactive, path, name, method, type, args) {
         if (!this.client)
-            return Promise.reject(new Error("There is no connection to vfiod."));
+            return Promise.reject(new Error(_("There is no connection to vfiod.")));
         const options = { ...args.pop(), "error-details": variant("b", true) };
         return this.calls.call(path, `org.vfiod1.${name}`, method, type, [...args, options], interactive);
     }

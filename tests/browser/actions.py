@@ -67,7 +67,7 @@ def trial(tap, here):
     tap.equal("after the confirmation, it will not", here.reverts(), 0)
     tap.equal("the device stays detached", here.state(NIC)[0], "detached")
     here.sim.run("reattach", NIC)
-    here.sim.run("detach", NIC, "--revert-after", "4s")
+    here.sim.run("detach", NIC, "--revert-after", "15s")
     # The trial cannot end before somebody has seen it.
     with open(f"{here.root}/dev/vfio/12", "rb"):
         page.until_text("vfiod waits for a process", "[data-trial]")

@@ -9,6 +9,7 @@ No wait polls: the page itself reports when its content changes.
 """
 
 import base64
+import fcntl
 import json
 import os
 import pathlib
@@ -16,7 +17,8 @@ import select
 import subprocess
 import time
 
-PATIENCE_S = 30
+# Only a failure takes that long. The machine may have much other work.
+PATIENCE_S = 120
 
 # Resolves when the expression is true; it is computed again whenever the page changes.
 UNTIL = """new Promise((resolve, reject) => {
@@ -56,8 +58,25 @@ STEADY = """new Promise((resolve, reject) => {
 })"""
 
 
+# Notes in the document whether an element has had a click.
+LISTEN = """(() => {
+    document.heard = false;
+    document.addEventListener("click", () => { document.heard = true; }, { capture: true, once: true });
+    return true;
+})()"""
+
+
 class BrowserError(Exception):
     pass
+
+
+def high_pipe():
+    """A pipe whose descriptors have numbers from 10 on."""
+    low = os.pipe()
+    high = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 10) for number in low]
+    for number in low:
+        os.close(number)
+    return high
 
 
 class Chromium:
@@ -70,9 +89,9 @@ class Chromium:
         self.buffer = b""
 
     def __enter__(self):
-        to_read, self.to = os.pipe()
-        self.back, to_write = os.pipe()
-        # Chromium expects the pipes as descriptors 3 and 4.
+        # Chromium expects the pipes as descriptors 3 and 4, so neither may have one of these numbers before.
+        to_read, self.to = high_pipe()
+        self.back, to_write = high_pipe()
         command = ["/usr/bin/chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-color-profile=srgb",
                    f"--user-data-dir={self.folder / 'profile'}", "--remote-debugging-pipe", "about:blank"]
@@ -125,8 +144,8 @@ class Chromium:
         line, self.buffer = self.buffer.split(b"\0", 1)
         return json.loads(line)
 
-    def open(self, url, width, height, language="en", **media):
-        """Open a page in a window of this size, for a user of this language."""
+    def open(self, url, width, height, language="en", first="", **media):
+        """Open a page in a window of this size, for a user of this language. The script `first` runs in it before its own scripts."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, session, target)
@@ -139,6 +158,8 @@ class Chromium:
         media = {"prefers_reduced_motion": "reduce", **media}
         page.send("Emulation.setEmulatedMedia", features=[{"name": name.replace("_", "-"), "value": value} for name, value in media.items()])
         page.send("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+        if first:
+            page.send("Page.addScriptToEvaluateOnNewDocument", source=first)
         page.go(url)
         return page
 
@@ -189,14 +210,34 @@ class Page:
         return self.until(f"!document.querySelector({json.dumps(selector)}).innerText.includes({json.dumps(text)})")
 
     def click(self, selector):
-        """Click with the mouse in the middle of the element, when it is there and enabled."""
+        """Click with the mouse in the middle of the element, when it is there and enabled. A button that is disabled just before the
+        click does not hear it: then click again, as a user does."""
         where = json.dumps(selector)
+        deadline = time.monotonic() + PATIENCE_S
         self.send("Page.bringToFront")
-        self.until(f"document.querySelector({where}) && !document.querySelector({where}).disabled")
-        box = self.evaluate(STEADY % (1000 * (PATIENCE_S - 5), where))
-        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=box[0], y=box[1])
-        for kind in ("mousePressed", "mouseReleased"):
-            self.send("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+        while True:
+            self.until(f"document.querySelector({where}) && !document.querySelector({where}).disabled")
+            middle = self.evaluate(STEADY % (1000 * (PATIENCE_S - 5), where))
+            x, y = (place + start for place, start in zip(middle, self.corner()))
+            self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+            self.evaluate(LISTEN)
+            for kind in ("mousePressed", "mouseReleased"):
+                self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            if self.was_heard():
+                return
+            if time.monotonic() > deadline:
+                raise BrowserError(f"{selector} does not hear a click")
+
+    def was_heard(self):
+        """Whether an element has had a click since LISTEN. A click that has loaded another page was heard, too."""
+        try:
+            return self.evaluate("document.heard") is not False
+        except BrowserError:
+            return True
+
+    def corner(self):
+        """Where in the window the document begins."""
+        return 0, 0
 
     def click_text(self, text, selector="button, a"):
         """Click the first such element whose text is this."""

@@ -11,11 +11,13 @@ import subprocess
 # Of root, and of an ordinary user.
 PORT, USER_PORT = 9090, 9091
 NOBODY = 65534
+# A page that latency.py compares the page with.
+BARE = pathlib.Path(__file__).with_name("bare")
 PROGRAM = "/usr/lib/cockpit/cockpit-ws"
 
 
-def address(port):
-    return f"http://127.0.0.1:{port}/cockpit/@localhost/vfiod/index.html"
+def address(port, package="vfiod"):
+    return f"http://127.0.0.1:{port}/cockpit/@localhost/{package}/index.html"
 
 
 @contextlib.contextmanager
@@ -26,6 +28,7 @@ def cockpit(built, folder, port=PORT, user=0):
     os.chown(folder, user, user)
     data = pathlib.Path(folder, "data")
     shutil.copytree(built, data / "cockpit/vfiod")
+    shutil.copytree(BARE, data / "cockpit/bare")
     # cockpit-ws accepts a socket from systemd, so nobody has to wait until it listens.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener, open(pathlib.Path(folder, "cockpit.log"), "wb") as log:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

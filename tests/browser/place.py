@@ -46,9 +46,9 @@ class Place:
                       " window.kept = new WebSocket(`ws://${location.host}/cockpit/socket`, 'cockpit1');"
                       " window.kept.onopen = resolve; window.kept.onerror = reject; }).then(() => true)")
 
-    def open_raw(self, *path, width=WIDE, height=900, port=PORT, **media):
+    def open_raw(self, *path, width=WIDE, height=900, port=PORT, package="vfiod", **media):
         self.keep_session(port)
-        page = self.chromium.open(f"{address(port)}#/{'/'.join(path)}", width, height, **media)
+        page = self.chromium.open(f"{address(port, package)}#/{'/'.join(path)}", width, height, **media)
         self.pages.append(page)
         return page
 
@@ -114,6 +114,10 @@ def card(address, availability=None):
     return f'document.querySelector("{which}")'
 
 
+def picture_folder(build):
+    return build / "tests/browser/pictures"
+
+
 @contextlib.contextmanager
 def place(build, topology):
     """A host with this topology, Cockpit and a browser, during a with block."""
@@ -126,7 +130,7 @@ def place(build, topology):
     folder = pathlib.Path("/run/browser")
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder)
-    pictures = build / "tests/browser/pictures"
+    pictures = picture_folder(build)
     pictures.mkdir(parents=True, exist_ok=True)
     axe = (HERE.parents[1] / "cockpit/node_modules/axe-core/axe.min.js").read_text()
     with Simulation(LAB[0], topology) as sim, cockpit(build / "cockpit", folder / "root"), \

@@ -9,12 +9,16 @@ build folder.
 import argparse
 import gzip
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
 
 import actions  # noqa: F401
+import foreign_views  # noqa: F401
 import languages  # noqa: F401
+import late_answer  # noqa: F401
+import latency
 import lease_views  # noqa: F401
 import past  # noqa: F401
 import people  # noqa: F401
@@ -23,40 +27,15 @@ import rule_views  # noqa: F401
 import vf_views  # noqa: F401
 import views  # noqa: F401
 from chromium import BrowserError
-from place import card, place, story
+from place import picture_folder, place, story
 from suite import TESTS
 from tap import Tap
 
-FUNCTIONS = 1000
 BYTES_MAX = 600000
-FIRST_PAINT_S, UPDATE_S = 5, 2
-
-
-def many_functions(tap, here):
-    paints = []
-    # The shortest of several, because other load on the machine can only make them longer.
-    for _ in range(3):
-        page = here.open_raw()
-        page.until("document.querySelectorAll('[data-address]').length > 0")
-        paints.append(page.evaluate("performance.now()") / 1000)
-    paint = min(paints)
-    tap.note(f"{FUNCTIONS} functions: the first cards are there after {paint:.2f} s; {[round(one, 2) for one in paints]}")
-    tap.check(f"the first cards are there within {FIRST_PAINT_S} s", paint < FIRST_PAINT_S, paints)
-    page.until("document.querySelector('[data-phase=ready]')")
-    page.until_text(f"{FUNCTIONS} of {FUNCTIONS} functions")
-    page.click_text(f"Show all {FUNCTIONS} devices")
-    page.until(f"document.querySelectorAll('[data-address]').length === {FUNCTIONS}")
-    last = f"0001:{(FUNCTIONS - 1) // 32:02x}:{(FUNCTIONS - 1) % 32:02x}.0"
-    started = time.monotonic()
-    here.sim.kernel(f"unplug {last}")
-    page.until("!" + card(last))
-    update = time.monotonic() - started
-    tap.note(f"{FUNCTIONS} cards: an unplugged card is gone after {update:.2f} s")
-    tap.check(f"a change is shown within {UPDATE_S} s", update < UPDATE_S, update)
 
 
 def many_rows(tap, here):
-    picture.many_rows(tap, here, FUNCTIONS)
+    picture.many_rows(tap, here, latency.FUNCTIONS - latency.REMOVED)
 
 
 def size(tap, build):
@@ -86,18 +65,19 @@ def run_inside(choice):
     tap = Tap()
     build = pathlib.Path(choice.build_dir).resolve()
     size(tap, build)
+    if not choice.tests:
+        # Each picture is of this run.
+        shutil.rmtree(picture_folder(build), ignore_errors=True)
     chosen = [one for one in TESTS if not choice.tests or one.__name__ in choice.tests]
     if chosen:
         with place(build, story()) as here:
             for function in chosen:
                 run_test(tap, here, function)
     if not choice.tests or "many_functions" in choice.tests:
-        topology = ["driver e1000e module=e1000e ids=8086:10d3", "driver vfio-pci module=vfio_pci ids= loaded=0"]
-        topology += [f"device 0001:{number // 32:02x}:{number % 32:02x}.0 vendor=8086 device=10d3 class=020000 subsystem=8086:0000 "
-                     f"group={100 + number} reset=flr,pm driver=e1000e" for number in range(FUNCTIONS)]
-        with place(build, "\n".join([*topology, ""])) as here:
-            run_test(tap, here, many_functions)
+        with place(build, latency.topology()) as here:
+            run_test(tap, here, latency.many_functions)
             run_test(tap, here, many_rows)
+    tap.note(f"the screenshots are in {picture_folder(build)}")
     return tap.finish()
 
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "tests" / "vm"))
 
 from tap import Tap  # noqa: E402
 
-__all__ = ["ROOT", "Failed", "Tap", "build_folder", "installed", "listing", "make_tarball", "run", "version"]
+__all__ = ["ROOT", "Failed", "Tap", "build_folder", "has_libraries", "installed", "listing", "make_tarball", "run", "version"]
 
 TIMEOUT = 900
 # The tree may belong to another user than the one who runs the tests.
@@ -37,6 +37,11 @@ def build_folder():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build-dir", required=True)
     return pathlib.Path(parser.parse_args().build_dir).resolve()
+
+
+def has_libraries():
+    """Whether the libraries of the page for Cockpit are here, so that a tarball has the page."""
+    return (ROOT / "cockpit/node_modules/esbuild").is_dir()
 
 
 def version():

@@ -13,6 +13,7 @@ import xml.etree.ElementTree
 from shared import ROOT, Failed, Tap, build_folder, run, version
 
 METADATA = ROOT / "packaging/org.vfiod1.vfioctl.metainfo.xml"
+PAGE_METADATA = ROOT / "cockpit/org.vfiod1.cockpit.metainfo.xml"
 # What somebody looks for who does not know the name.
 WORDS = {"pci": ["vfioctl", "vfiod"], "passthrough": ["vfiod"], "d-bus": ["org.vfiod1"], "virtual machines": ["vfioctl"]}
 
@@ -63,6 +64,16 @@ def validate(path):
     return [] if done.returncode == 0 and not re.search(r"^[EWIP]:", done.stdout, re.MULTILINE) else done.stdout.splitlines()
 
 
+def check_page_metadata(tap):
+    """Cockpit's list of applications reads it."""
+    tap.equal("appstreamcli accepts the metadata of the page", validate(PAGE_METADATA), [])
+    root = xml.etree.ElementTree.fromstring(PAGE_METADATA.read_text(encoding="utf-8"))
+    tap.equal("the name of the file is its id", PAGE_METADATA.name, root.findtext("id") + ".metainfo.xml")
+    tap.equal("it extends Cockpit", root.findtext("extends"), "org.cockpit_project.cockpit")
+    launchable = root.find("launchable")
+    tap.equal("it names the folder of the page", (launchable.get("type"), launchable.text), ("cockpit-manifest", "vfiod"))
+
+
 def check_appstream(tap, build, folder):
     tap.equal("appstreamcli accepts the metadata", validate(METADATA), [])
     text = METADATA.read_text(encoding="utf-8")
@@ -71,6 +82,7 @@ def check_appstream(tap, build, folder):
         sample = pathlib.Path(folder, "org.vfiod1.vfioctl.metainfo.xml")
         sample.write_text(bad, encoding="utf-8")
         tap.check(f"appstreamcli refuses {name}", bad != text and validate(sample))
+    check_page_metadata(tap)
     root = xml.etree.ElementTree.fromstring(text)
     tap.equal("its name is its id", METADATA.name, root.findtext("id") + ".metainfo.xml")
     tap.equal("its program is installed", (build / "client" / root.findtext("provides/binary")).is_file(), True)

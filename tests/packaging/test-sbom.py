@@ -5,10 +5,12 @@
 test-sbom.py --build-dir BUILD
 """
 
+import base64
 import copy
 import hashlib
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -17,7 +19,8 @@ import tempfile
 from shared import ROOT, Tap, build_folder, run, version
 
 PROGRAMS = ["client/vfioctl", "daemon/vfiod", "daemon/vfiod-census", "daemon/vfiod-modules", "daemon/vfiod-reaper", "daemon/vfiod-worker"]
-LICENSES = {"GPL-2.0-only", "GPL-2.0-or-later", "LGPL-2.0-or-later", "LGPL-2.1-or-later", "MIT", "NOASSERTION", "Zlib"}
+PAGE_LICENSE = "GPL-2.0-or-later AND MIT AND 0BSD AND OFL-1.1"
+LICENSES = {"0BSD", "GPL-2.0-only", "GPL-2.0-or-later", "LGPL-2.0-or-later", "LGPL-2.1-or-later", "MIT", "NOASSERTION", "Zlib", PAGE_LICENSE}
 TEXT, LICENSE = r".+", "|".join(re.escape(name) for name in sorted(LICENSES))
 IDENTIFIER = r"SPDXRef-[A-Za-z0-9.-]+"
 
@@ -40,13 +43,14 @@ PACKAGE = {
     "downloadLocation": "NOASSERTION",
     "homepage?": r"https://.+",
     "filesAnalyzed": bool,
+    "checksums?": [{"algorithm": "SHA512", "checksumValue": "[0-9a-f]{128}"}],
     "packageVerificationCode?": {"packageVerificationCodeValue": "[0-9a-f]{40}"},
     "licenseConcluded": LICENSE,
     "licenseDeclared": LICENSE,
     "licenseInfoFromFiles?": [LICENSE],
     "copyrightText": "NOASSERTION",
     "primaryPackagePurpose": "APPLICATION|LIBRARY",
-    "externalRefs?": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": r"pkg:deb/debian/[^\s@]+@[^\s?+:]+\?arch=\w+"}],
+    "externalRefs?": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": r"pkg:deb/debian/[^\s@]+@[^\s?+:]+\?arch=\w+|pkg:npm/(%40[\w-]+/)?[\w.-]+@[\d.]+"}],
 }
 DOCUMENT = {
     "spdxVersion": r"SPDX-2\.3",
@@ -88,9 +92,10 @@ def reference_faults(document):
     relations = document["relationships"]
     faults += [f"no element {entry[end]}" for entry in relations for end in ("spdxElementId", "relatedSpdxElement") if entry[end] not in known]
     described = [entry["relatedSpdxElement"] for entry in relations if entry["relationshipType"] == "DESCRIBES"]
-    if described != ["SPDXRef-Package-vfiod"]:
+    page = [package["SPDXID"] for package in document["packages"] if package["name"] == "cockpit-vfiod"]
+    if described != ["SPDXRef-Package-vfiod", *page]:
         faults.append(f"the document describes {described}")
-    contained = {entry["relatedSpdxElement"] for entry in relations if entry["relationshipType"] == "CONTAINS"}
+    contained = {entry["relatedSpdxElement"] for entry in relations if entry["relationshipType"] == "CONTAINS" and entry["spdxElementId"] not in page}
     if contained != {entry["SPDXID"] for entry in document["files"]}:
         faults.append("the package does not contain all files")
     sums = sorted(sum_of(entry, "SHA1") for entry in document["files"])
@@ -127,8 +132,8 @@ def expected_libraries(program):
     return {word.split()[0] for word in line.split("=", 1)[1].split(", ")}
 
 
-def write(programs, output, **environment):
-    run(ROOT / "packaging/sbom.py", "--source", ROOT, "--version", version(), "--output", output, *programs, env=os.environ | environment)
+def write(programs, output, *options, **environment):
+    run(ROOT / "packaging/sbom.py", "--source", ROOT, "--version", version(), "--output", output, *options, *programs, env=os.environ | environment)
     with open(output, encoding="utf-8") as file:
         return json.load(file)
 
@@ -145,6 +150,24 @@ def check_validator(tap, document):
     tap.check("the check refuses an unknown license", broken(lambda other: other["packages"][1].update(licenseConcluded="LGPL")))
     tap.check("the check refuses a reference to nothing", broken(lambda other: other["packages"].pop()))
     tap.check("the check refuses a wrong verification code", broken(lambda other: other["files"].pop() and other["relationships"].clear()))
+
+
+def check_page(tap, programs, folder):
+    """The page and its libraries, from a page with two libraries."""
+    page = pathlib.Path(folder, "page")
+    page.mkdir()
+    (page / "licenses.txt").write_text("Header\n== react 1 (MIT)\n== @patternfly/react-core 1 (MIT)\n", encoding="utf-8")
+    document = write(programs, os.path.join(folder, "with-page"), "--page", page)
+    tap.equal("with a page, it has the form of SPDX 2.3", form_faults(document, DOCUMENT), [])
+    tap.equal("with a page, all references fit", reference_faults(document), [])
+    names = {package["SPDXID"]: package["name"] for package in document["packages"]}
+    contained = {names[entry["relatedSpdxElement"]] for entry in document["relationships"] if names.get(entry["spdxElementId"]) == "cockpit-vfiod"}
+    tap.equal("the page contains its libraries", contained, {"react", "@patternfly/react-core"})
+    lock = json.loads((ROOT / "cockpit/package-lock.json").read_text(encoding="utf-8"))["packages"]["node_modules/react"]
+    (react,) = (package for package in document["packages"] if package["name"] == "react")
+    tap.equal("a library has the version and the sum of package-lock.json",
+              (react["versionInfo"], base64.b64encode(bytes.fromhex(react["checksums"][0]["checksumValue"])).decode()),
+              (lock["version"], lock["integrity"].partition("-")[2]))
 
 
 def main():
@@ -169,6 +192,7 @@ def main():
             tap.check("the same programs make the same file", one.read() == two.read())
         later = write(programs, other, SOURCE_DATE_EPOCH="1700000001")
         tap.check("another document has another namespace", later["documentNamespace"] != document["documentNamespace"])
+        check_page(tap, programs, folder)
         done = subprocess.run([ROOT / "packaging/sbom.py", "--source", ROOT, "--version", "1", "--output", other, "/usr/bin/python3"],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         tap.check("a library with an unknown license is an error", done.returncode == 1 and "has no license of" in done.stdout, done.stdout)

@@ -10,6 +10,7 @@ waits for a virtual machine, a lease is in use.
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -275,7 +276,14 @@ def overlay_files(tree):
     return {"/" + overlay.merged(str(path.relative_to(tree))) for path in paths}
 
 
+def remove_page(tree):
+    """The packages do not have the page for Cockpit, which needs libraries of npm."""
+    shutil.rmtree(tree / "usr/share/cockpit", ignore_errors=True)
+    (tree / "usr/share/metainfo/org.vfiod1.cockpit.metainfo.xml").unlink(missing_ok=True)
+
+
 def run(tap, tree, work):
+    remove_page(tree)
     unpacked = overlay_files(tree)
     build_packages(tree, work)
     with Guest("story", destdir=str(tree)) as guest:

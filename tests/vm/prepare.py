@@ -44,7 +44,13 @@ PACKAGES = """
 """.split()
 
 # More packages of one system.
-MORE_PACKAGES = {"dracut": ["dracut"], "autopkgtest": ["autopkgtest", "apt-utils", "dpkg-dev", "man-db"]}
+MORE_PACKAGES = {
+    "bookworm": ["cockpit-ws", "cockpit-bridge", "cockpit-system", "sudo"],
+    "dracut": ["dracut"],
+    "autopkgtest": ["autopkgtest", "apt-utils", "dpkg-dev", "man-db"],
+}
+# More of their services.
+MORE_DISABLED = {"bookworm": "cockpit.socket"}
 
 # No test needs these, and they are a third of the image.
 EXCLUDED = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"]
@@ -132,13 +138,18 @@ class Image:
 
 def prepared_image(system):
     """Return the Image of a System. Builds it first if it does not exist. Raises on failure."""
-    recipe = [dataclasses.astuple(system), packages(system), EXCLUDED, EARLY_MODULES, CUSTOMIZE, BACKPORTS, FREE_SPACE, QEMU_DATA]
+    recipe = [dataclasses.astuple(system), packages(system), EXCLUDED, EARLY_MODULES, customization(system), BACKPORTS, FREE_SPACE, QEMU_DATA]
     return Image(cache.made(system.name, recipe, lambda work: build(system, work),
                             f"the disk of the guest with Debian {system.name} (a few minutes)"))
 
 
 def packages(system):
     return PACKAGES + MORE_PACKAGES.get(system.name, [])
+
+
+def customization(system):
+    disabled = MORE_DISABLED.get(system.name)
+    return CUSTOMIZE + (f"systemctl disable --quiet {disabled}\n" if disabled else "")
 
 
 def build(system, work):
@@ -192,7 +203,7 @@ def make_root(system, root, work):
     sources.write_text("".join(apt_sources(system)))
     script = work / "customize"
     backports = BACKPORTS.format(release=system.release) if "backports" in system.debian_kernels else ""
-    script.write_text("set -e\n" + backports + CUSTOMIZE)
+    script.write_text("set -e\n" + backports + customization(system))
     log = work / "mmdebstrap.log"
     command = ["mmdebstrap", "--mode=root", "--variant=minbase",
                "--include=" + ",".join(packages(system)),

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Cockpit hands over an answer some time after it has come: signals that vfiod has sent after the answer can be handled before it."""
+
+import subprocess
+
+from suite import NIC, test
+
+# Holds back the answer with all objects until release() is called, and notes that it has come.
+HOLD = """(() => {
+    const Real = window.WebSocket;
+    window.WebSocket = class extends Real {
+        set onmessage(receive) {
+            super.onmessage = event => {
+                if (!window.release && typeof event.data === "string" && event.data.includes('"reply"') && event.data.includes("org.vfiod1.Job")) {
+                    window.release = () => receive(event);
+                    document.documentElement.dataset.held = "";
+                } else {
+                    receive(event);
+                }
+            };
+        }
+    };
+})();"""
+# An answer of vfiod that comes after all that it has sent before.
+ASK = """new Promise(resolve => {
+    const ended = () => resolve(true);
+    cockpit.dbus("org.vfiod1", { bus: "system" }).call("/org/vfiod1", "org.freedesktop.DBus.Peer", "Ping", []).then(ended, ended);
+})"""
+
+
+@test
+def late_answer(tap, here):
+    here.sim.kernel("stall 3")
+    with subprocess.Popen([here.sim.lab.vfioctl, "detach", NIC], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as client:
+        here.sim.kernel("wait-pending 1")
+        page = here.open_raw("jobs", first=HOLD)
+        page.until("document.documentElement.dataset.held === ''")
+        here.sim.kernel("resume")
+        tap.equal("the job ends", client.wait(60), 0)
+    page.evaluate(ASK)
+    page.evaluate("window.release(); true")
+    page.until("document.querySelector('[data-ended]')")
+    tap.equal("a job that has ended before the answer was handed over is not shown",
+              page.evaluate("document.querySelectorAll('[data-job]').length"), 0)
+    here.sim.run("reattach", NIC)
