@@ -295,6 +295,7 @@ def vfs_keyboard(tap, here):
         page.until("document.querySelector('#vf-use-detach').checked && " + READY)
         press(page, "#vf-submit")
         page.until(number(1))
+        page.until("!document.querySelector('#vf-dialog')")
         tap.equal("a number needs no mouse", here.state(VF), ("detached", "vfio-pci"))
         press(page, f"[data-set='{PF}']")
         page.until("document.querySelector('#vf-count')")
