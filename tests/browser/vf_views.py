@@ -110,6 +110,7 @@ def vfs_set(tap, here):
         page.until(READY)
         page.click("#vf-submit")
         page.until(number(0))
+        page.until("!document.querySelector('#vf-dialog')")
         tap.equal("all are removed", here.state(VF), None)
 
 
@@ -164,6 +165,7 @@ def vfs_override(tap, here):
         tap.equal("the button says so", text_of(page, "#vf-submit"), "Override and set")
         page.click("#vf-submit")
         page.until(number(2))
+        page.until("!document.querySelector('#vf-dialog')")
         tap.equal("the functions are new", here.state(VF), ("host", "igbvf"))
 
 
@@ -193,6 +195,7 @@ def vfs_override_without_details(tap, here):
         page.until(READY)
         page.click("#vf-submit")
         page.until(number(2))
+        page.until("!document.querySelector('#vf-dialog')")
         tap.equal("the functions are new", here.state(VF), ("host", "igbvf"))
 
 
