@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import select
 import subprocess
 import time
@@ -34,7 +35,7 @@ UNTIL = """new Promise((resolve, reject) => {
 })"""
 
 
-# Resolves to the middle of the element when it has been in the same place, and not covered, for some frames.
+# Resolves to the middle of the element, and whether the mouse hits the element itself there, when it has been in the same place, and not covered, for some frames.
 STEADY = """new Promise((resolve, reject) => {
     const end = performance.now() + %d;
     let last = "", frames = 0;
@@ -48,7 +49,7 @@ STEADY = """new Promise((resolve, reject) => {
             frames = String(middle) === last && hit && (element.contains(hit) || hit.contains(element)) ? frames + 1 : 0;
             last = String(middle);
             if (frames >= 3)
-                return resolve(middle);
+                return resolve([...middle, element.contains(hit)]);
         }
         if (performance.now() > end)
             return reject(new Error("it moves, or is covered"));
@@ -58,16 +59,28 @@ STEADY = """new Promise((resolve, reject) => {
 })"""
 
 
-# Notes in the document whether an element has had a click.
+OWN_PACKAGES = {"vfiod", "bare", "base1"}
+
+# Notes in the document whether an element has had a click: the element itself if the second value is true, or else one around it.
 LISTEN = """(() => {
     document.heard = false;
-    document.addEventListener("click", () => { document.heard = true; }, { capture: true, once: true });
+    document.addEventListener("click", ({ target }) => {
+        const element = document.querySelector(%s);
+        document.heard = Boolean(element && !element.disabled && (element.contains(target) || !%s && target.contains(element)));
+    }, { capture: true, once: true });
     return true;
 })()"""
 
 
 class BrowserError(Exception):
     pass
+
+
+def is_foreign(content):
+    """Whether another page of Cockpit has written to the console: one in the same window, such as the overview of the system."""
+    urls = " ".join(frame["url"] for frame in content.get("stackTrace", {}).get("callFrames", []))
+    packages = set(re.findall(r"/cockpit/[^/]+/([^/]+)/", urls))
+    return bool(packages - OWN_PACKAGES)
 
 
 def high_pipe():
@@ -217,10 +230,10 @@ class Page:
         self.send("Page.bringToFront")
         while True:
             self.until(f"document.querySelector({where}) && !document.querySelector({where}).disabled")
-            middle = self.evaluate(STEADY % (1000 * (PATIENCE_S - 5), where))
+            *middle, is_itself = self.evaluate(STEADY % (1000 * (PATIENCE_S - 5), where))
             x, y = (place + start for place, start in zip(middle, self.corner()))
             self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-            self.evaluate(LISTEN)
+            self.evaluate(LISTEN % (where, json.dumps(is_itself)))
             for kind in ("mousePressed", "mouseReleased"):
                 self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
             if self.was_heard():
@@ -293,7 +306,7 @@ class Page:
             content = event["params"]
             if event["method"] == "Runtime.exceptionThrown":
                 found.append(content["exceptionDetails"].get("exception", {}).get("description", "exception"))
-            elif event["method"] == "Runtime.consoleAPICalled" and content["type"] in ("error", "warning"):
+            elif event["method"] == "Runtime.consoleAPICalled" and content["type"] in ("error", "warning") and not is_foreign(content):
                 found.append(" ".join(str(one.get("value", one.get("description"))) for one in content["args"]))
             elif event["method"] == "Log.entryAdded" and content["entry"]["level"] == "error":
                 found.append(content["entry"]["text"] + " " + content["entry"].get("url", ""))

@@ -111,6 +111,7 @@ def vfs_set(tap, here):
         page.click("#vf-submit")
         page.until("document.querySelector('#news')")
         page.until(number(0))
+        page.until("!document.querySelector('#vf-dialog')")
         tap.equal("all are removed", here.state(VF), None)
 
 
@@ -168,6 +169,7 @@ def vfs_override(tap, here):
         page.click("#vf-submit")
         page.until("document.querySelector('#news')")
         page.until(number(2))
+        page.until("!document.querySelector('#vf-dialog')")
         tap.equal("the functions are new", here.state(VF), ("host", "igbvf"))
 
 
@@ -198,6 +200,7 @@ def vfs_override_without_details(tap, here):
         page.click("#vf-submit")
         page.until("document.querySelector('#news')")
         page.until(number(2))
+        page.until("!document.querySelector('#vf-dialog')")
         tap.equal("the functions are new", here.state(VF), ("host", "igbvf"))
 
 
@@ -304,6 +307,7 @@ def vfs_keyboard(tap, here):
         press(page, "#vf-submit")
         page.until("document.querySelector('#news')")
         page.until(number(1))
+        page.until("!document.querySelector('#vf-dialog')")
         tap.equal("a number needs no mouse", here.state(VF), ("detached", "vfio-pci"))
         press(page, f"[data-set='{PF}']")
         page.until("document.querySelector('#vf-count')")
