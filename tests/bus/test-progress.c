@@ -369,9 +369,9 @@ static void test_late_daemon(void) {
         fake_kernel_do(fixture->kernel, "wait-pending 1");
         Pending *action = fixture_call_start(fixture, JOB1, PROPERTIES, "Get", "('" JOB "', 'Action')");
         /* After this reply, the bus has sent the call on. */
-        g_autoptr(GVariant) reply = g_dbus_connection_call_sync(fixture->connection, "org.freedesktop.DBus",
-                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId", NULL, NULL, G_DBUS_CALL_FLAGS_NONE,
-                        DEADLINE_MS, NULL, &error);
+        g_autoptr(GVariant) G_GNUC_UNUSED reply = g_dbus_connection_call_sync(fixture->connection,
+                        "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId", NULL, NULL,
+                        G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, NULL, &error);
         g_assert_no_error(error);
         g_assert_cmpint(kill(daemon, SIGCONT), ==, 0);
         pending_expect(action, "(<'probe'>,)");

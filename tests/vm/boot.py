@@ -278,7 +278,8 @@ BOOTS = [
 ]
 
 
-def run_boots(tap, destdir, folder):
+def run_boots(tap, destdir, work):
+    folder = pathlib.Path(tempfile.mkdtemp(dir=work))
     image = prepare.prepared_image(systems.SYSTEMS[systems.chosen()[0]])
     disk = folder / "root.img"
     subprocess.run(["cp", "--sparse=always", str(image.root), str(disk)], check=True)

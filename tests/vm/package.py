@@ -271,7 +271,7 @@ def build_packages(tree, work):
 
 def overlay_files(tree):
     """The files and folders of vfiod of the guest that the installed tree brings, and that the package has, too."""
-    paths = [path for path in tree.rglob("*") if "man" not in path.parts and
+    paths = [path for path in tree.rglob("*") if "man" not in path.parts and tree / DEBS[1:] not in path.parents and
              (path.is_symlink() or not path.is_dir() or "vfiod" in path.name)]
     return {"/" + overlay.merged(str(path.relative_to(tree))) for path in paths}
 
@@ -285,7 +285,8 @@ def remove_page(tree):
 def run(tap, tree, work):
     remove_page(tree)
     unpacked = overlay_files(tree)
-    build_packages(tree, work)
+    if not (tree / DEBS[1:]).exists():
+        build_packages(tree, work)
     with Guest("story", destdir=str(tree)) as guest:
         tap.watch(guest)
         guest.boot()
