@@ -109,6 +109,7 @@ def vfs_set(tap, here):
         set_count(page, 0)
         page.until(READY)
         page.click("#vf-submit")
+        page.until("document.querySelector('#news')")
         page.until(number(0))
         tap.equal("all are removed", here.state(VF), None)
 
@@ -127,6 +128,7 @@ def vfs_detached(tap, here):
         fill(page, "#vf-driver", "vfio-pci")
         page.until(f"!document.querySelector('#vf-plan [data-error]') && {READY}")
         page.click("#vf-submit")
+        page.until("document.querySelector('#news')")
         page.until(number(3))
         page.until_text("Ready for a virtual machine", f"[data-vf='{VF}']")
         tap.equal("the functions are detached", here.state(VF), ("detached", "vfio-pci"))
@@ -140,6 +142,7 @@ def vfs_driverless(tap, here):
         page.click("#vf-use-driverless")
         page.until(READY)
         page.click("#vf-submit")
+        page.until("document.querySelector('#news')")
         page.until(number(1))
         page.until_text("No driver", f"[data-vf='{VF}']")
         tap.equal("the function has no driver", here.state(VF)[1], "")
@@ -163,6 +166,7 @@ def vfs_override(tap, here):
         here.picture(page, f"vf-override-{WIDE}")
         tap.equal("the button says so", text_of(page, "#vf-submit"), "Override and set")
         page.click("#vf-submit")
+        page.until("document.querySelector('#news')")
         page.until(number(2))
         tap.equal("the functions are new", here.state(VF), ("host", "igbvf"))
 
@@ -192,6 +196,7 @@ def vfs_override_without_details(tap, here):
         page.click("#override-virtual-functions")
         page.until(READY)
         page.click("#vf-submit")
+        page.until("document.querySelector('#news')")
         page.until(number(2))
         tap.equal("the functions are new", here.state(VF), ("host", "igbvf"))
 
@@ -225,6 +230,7 @@ def vfs_progress(tap, here):
         tap.check("the view shows the job, and no second one can be started",
                   other.evaluate(f"document.querySelector(`[data-set='{PF}']`).disabled"))
         page.click_text("Cancel the job", "#vf-dialog button")
+        page.until("[...document.querySelectorAll('#vf-dialog button')].some(e => e.innerText.trim() === 'Cancelling' && e.disabled)")
         here.sim.kernel("resume")
         page.until("document.querySelector('#vf-dialog [data-error=Cancelled]')")
         other.until(f"!document.querySelector(`[data-pf='{PF}'] [data-job]`)")
@@ -243,6 +249,7 @@ def vfs_failed(tap, here):
         tap.contains("the error has its reason", text_of(page, "#vf-dialog [data-error]"), "Input/output error")
         here.sim.kernel("clear")
         page.click("#vf-submit")
+        page.until("document.querySelector('#news')")
         page.until(number(2))
         tap.check("a second try succeeds", True)
 
@@ -279,6 +286,7 @@ def vfs_restart(tap, here):
         set_count(page, 2)
         page.until(READY)
         page.click("#vf-submit")
+        page.until("document.querySelector('#news')")
         page.until(number(2))
         tap.check("after a restart, the page has the new number, and changes it", marked(page))
 
@@ -294,6 +302,7 @@ def vfs_keyboard(tap, here):
         press(page, "#vf-use-host", "ArrowDown")
         page.until("document.querySelector('#vf-use-detach').checked && " + READY)
         press(page, "#vf-submit")
+        page.until("document.querySelector('#news')")
         page.until(number(1))
         tap.equal("a number needs no mouse", here.state(VF), ("detached", "vfio-pci"))
         press(page, f"[data-set='{PF}']")
