@@ -257,6 +257,15 @@ static ssize_t write_first(Writer *writer, char *text, int depth) {
 
 /* Translates a text that no format covers: several sentences, a list with semicolons, or a name with what is said about it. */
 static int write_pieces(Writer *writer, char *text, int depth) {
+        size_t length = strlen(text), trimmed = length;
+        while (trimmed > 0 && text[trimmed - 1] == ' ')
+                trimmed--;
+        if (trimmed > 0 && trimmed < length) {
+                int r = write_translation(writer, text, trimmed, depth);
+
+                fprintf(writer->stream, "%*s", (int)(length - trimmed), "");
+                return r;
+        }
         ssize_t n = write_first(writer, text, depth);
         if (n != 0)
                 return n < 0 ? (int)n : write_translation(writer, text + n, strlen(text + n), depth);
@@ -279,6 +288,9 @@ static int write_pieces(Writer *writer, char *text, int depth) {
                 return r;
         }
         fprintf(writer->stream, "%.*s", (int)(blank - text) + 1, text);
+        /* A device, and what is said about it: that can begin with a name again. */
+        if (blank > text && blank[-1] == ':')
+                return write_translation(writer, blank + 1, strlen(blank + 1), depth + 1);
         int r = write_known(writer, blank + 1, depth);
         if (r == 0)
                 fputs(blank + 1, writer->stream);

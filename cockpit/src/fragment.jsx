@@ -30,7 +30,7 @@ export function Fragment({ device }) {
                                         [device.Address, format, device.Availability]);
     const { label } = FORMATS.find(one => one.id === format);
     return (
-        <Card component="section" id="fragment">
+        <Card component="section" isFullHeight id="fragment">
             <CardTitle component="h2">{_("Use in a virtual machine")}</CardTitle>
             <CardBody>
                 <Stack hasGutter>

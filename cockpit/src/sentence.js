@@ -137,13 +137,14 @@ function findEnd(text, from) {
 
 // A text that no format covers: several sentences, a list with semicolons, or a name with what is said about it.
 function pieces(text, depth) {
+    const trimmed = text.replace(/ +$/, "");
+    if (trimmed && trimmed !== text)
+        return translate(trimmed, depth) + text.slice(trimmed.length);
     for (let end = findEnd(text, 0), n = 0; end > 0 && n < SENTENCES_MAX; n++, end = findEnd(text, end)) {
         const first = known(text.slice(0, end), depth);
         if (first !== null)
             return `${first} ${translate(text.slice(end + 1), depth)}`;
     }
-    if (text.endsWith(" "))
-        return `${translate(text.slice(0, -1), depth)} `;
     const end = findEnd(text, 0), semicolon = text.indexOf("; ");
     if (end > 0)
         return `${translate(text.slice(0, end), depth)} ${translate(text.slice(end + 1), depth)}`;
@@ -155,6 +156,9 @@ function pieces(text, depth) {
         return whole + (translations > before ? translationOf(".") : ".");
     }
     const blank = text.indexOf(" ");
+    // A device, and what is said about it: that can begin with a name again.
+    if (text[blank - 1] === ":")
+        return text.slice(0, blank + 1) + translate(text.slice(blank + 1), depth + 1);
     return text.slice(0, blank + 1) + (known(text.slice(blank + 1), depth) ?? text.slice(blank + 1));
 }
 

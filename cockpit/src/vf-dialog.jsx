@@ -41,16 +41,16 @@ function set(call, device, choice) {
     return vfiod[call](MANAGER, "Manager", "SetVirtualFunctions", "sua{sv}", device.Address, choice.count, optionsOf(choice));
 }
 
-// What vfiod would do: {changes: false} if nothing; or the error with its findings.
-async function dryRun(device, choice) {
+// What vfiod would do for the choice of this key: `nothing`, or the error with its findings.
+async function dryRun(device, choice, key) {
     try {
         const [changes] = await set("check", device, choice);
-        return { nothing: changes.length > 0 || (choice.count === 0 && device.VirtualFunctions.length === 0), findings: [] };
+        return { key, nothing: changes.length > 0 || (choice.count === 0 && device.VirtualFunctions.length === 0), findings: [] };
     } catch (error) {
         const rows = (error.details && error.details.Findings) || [];
         const findings = rows.map(([name, address, evidence, overridden, facts]) =>
             ({ name, address, evidence, overridden, details: details(facts) }));
-        return { error, findings };
+        return { key, error, findings };
     }
 }
 
@@ -167,8 +167,11 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState(null);
     const uses = device.VirtualFunctions.map(address => devices.get(address)).map(one => one && [one.Availability, one.Driver]);
-    const { answer: plan, loading } = useAnswer(() => dryRun(device, choice), [JSON.stringify(choice), device, JSON.stringify(uses)]);
+    const key = JSON.stringify(choice);
+    const { answer: plan } = useAnswer(() => dryRun(device, choice, key), [key, device, JSON.stringify(uses)]);
     const guards = guardsOf(plan, choice);
+    // A plan of the choice before is shown until there is a new one, but it decides nothing.
+    const isPlanned = plan && plan.key === key;
     const overridden = choice.override.length > 0;
 
     const submit = async () => {
@@ -210,7 +213,7 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
             </ModalBody>
             <ModalFooter>
                 <Button variant={overridden ? "danger" : "primary"} id="vf-submit" onClick={submit} isLoading={busy}
-                    isDisabled={busy || loading || !plan || Boolean(plan.error) || plan.nothing}>
+                    isDisabled={busy || !isPlanned || Boolean(plan.error) || plan.nothing}>
                     {overridden ? _("Override and set") : _("Set")}
                 </Button>
                 <Button variant="link" onClick={() => onClose()}>{busy ? _("Close, and let the job run") : _("Close")}</Button>

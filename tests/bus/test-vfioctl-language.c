@@ -127,13 +127,14 @@ static void test_sentences(void) {
                                         "Der Treiber vfio-pci ist verfügbar. KVM ist verfügbar."},
                         /* two findings of guards, with the names before them */
                         {"The host uses a device that would be detached: ens1 carries the default route; sda is swap "
-                         "space. If you are "
-                         "sure: vfioctl detach 0000:03:01.0 --group --override=network",
+                         "space. If you are sure: vfioctl detach 0000:03:01.0 --group --override=network",
                                         "Der Host benutzt ein Gerät, das abgetrennt würde: ens1 trägt die "
-                                        "Standardroute; sda ist "
-                                        "Auslagerungsspeicher. Wenn Sie sicher sind: vfioctl detach 0000:03:01.0 "
-                                        "--group "
-                                        "--override=network"},
+                                        "Standardroute; sda ist Auslagerungsspeicher. Wenn Sie sicher sind: "
+                                        "vfioctl detach 0000:03:01.0 --group --override=network"},
+                        /* the finding of a rule: its sentence is a part, ends in a blank, and has two names before it */
+                        {"x: sda is swap space. If you are sure, write 'Override=y' into the rule.",
+                                        "x: sda ist Auslagerungsspeicher. Wenn Sie sicher sind, schreiben Sie "
+                                        "'Override=y' in die Regel."},
                         /* A translation can leave out a part: the plural of English. */
                         {"The kernel uses 2 IOMMU units and made 30 groups.",
                                         "Der Kernel benutzt IOMMU-Einheiten: 2, und hat Gruppen gemacht: 30."},
