@@ -15,6 +15,7 @@ const PROBLEMS = {
     "access-denied": _("You may not use the system bus."),
     "disconnected": _("Cockpit has lost its connection to the host."),
     "terminated": _("Cockpit has lost its connection to the host."),
+    "no-session": _("Cockpit has lost its connection to the host."),
 };
 
 const EMPTY = { manager: {}, devices: [], groups: new Map(), jobs: [], rules: [], leases: [] };
