@@ -721,6 +721,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("Group %d has only bridges: they stay with the host."),
                 /* xgettext:no-c-format */
+                N_("if it has disks, no program may start to use them"),
+                /* xgettext:no-c-format */
                 N_("no virtual machine may hold a device that leaves %s"),
                 /* xgettext:no-c-format */
                 N_("not every user, but only its owner and its group,"),
@@ -870,8 +872,6 @@ static const char *const sentence_formats[] = {
                 N_("%s= has more than %d addresses: write 'all'"),
                 /* xgettext:no-c-format */
                 N_("GRUB_CMDLINE_LINUX in /etc/default/grub"),
-                /* xgettext:no-c-format */
-                N_("no program may start to use these disks"),
                 /* xgettext:no-c-format */
                 N_("the host has no other keyboard than %s (%s)"),
                 /* xgettext:no-c-format */

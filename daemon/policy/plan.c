@@ -49,7 +49,7 @@ const char *plan_step_reason(const Plan *plan, const PlanStep *step, char buffer
                 return say(buffer, "no virtual machine may hold a device that leaves %s",
                                 before[0] != '\0' ? before : PLAN_VFIO_DRIVER);
         case STEP_CLAIM_DISKS:
-                return say(buffer, "no program may start to use these disks");
+                return say(buffer, "if it has disks, no program may start to use them");
         case STEP_LOAD_DRIVER:
                 return say(buffer, "the kernel needs the driver %s", driver);
         case STEP_RECORD:

@@ -11,7 +11,7 @@ static void test_steps(void) {
         g_assert_true(detach.would_go);
         g_assert_cmpstr(detach.findings, ==, "[]");
         g_assert_cmpstr(detach.steps, ==,
-                        "[('claim-disks', '0000:03:02.0', 'no program may start to use these disks', {}), "
+                        "[('claim-disks', '0000:03:02.0', 'if it has disks, no program may start to use them', {}), "
                         "('load-driver', '0000:03:02.0', 'the kernel needs the driver vfio-pci', {}), "
                         "('record', '0000:03:02.0', 'vfiod saves how the device was bound', {}), "
                         "('record', '0000:03:01.0', 'vfiod saves how the device was bound', {}), "

@@ -266,7 +266,7 @@ static void test_reasons(void) {
                                    *pf = NULL;
 
         assert_reasons(detach,
-                        "claim-disks: no program may start to use these disks; load-driver: the kernel "
+                        "claim-disks: if it has disks, no program may start to use them; load-driver: the kernel "
                         "needs the driver vfio-pci; record: vfiod saves how the device was bound; override: only this "
                         "driver may bind: vfio-pci; unbind: it leaves its driver e1000e; probe: it gets vfio-pci; "
                         "wait-node: a virtual machine can use group 12");
@@ -285,7 +285,7 @@ static void test_reasons(void) {
                         "vfiod deletes what it saved about the device");
         pf = make_detach_plan(inventory, PF, 0);
         assert_reasons(pf,
-                        "claim-disks: no program may start to use these disks; load-driver: the kernel "
+                        "claim-disks: if it has disks, no program may start to use them; load-driver: the kernel "
                         "needs the driver vfio-pci; record: vfiod saves how the device was bound; record: vfiod saves "
                         "how the device was bound; record: vfiod saves how the device was bound; set-autoprobe: no "
                         "driver of the host may bind to new virtual functions; override: only this driver may bind: "
