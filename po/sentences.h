@@ -281,6 +281,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("Only root may call %s of %s: polkit, which could permit it to others, does not run. Try it with sudo."),
                 /* xgettext:no-c-format */
+                N_("Job %lu is cancelled: it has undone everything, and waits until the devices have their names again."),
+                /* xgettext:no-c-format */
                 N_("The deadline of group %d has passed: vfiod searches for processes that use its devices. Try again."),
                 /* xgettext:no-c-format */
                 N_("The module %s must not be loaded, because the kernel was started with %s. No device can be detached."),

@@ -110,7 +110,12 @@ int job_describe_cancel(const Job *job, char **ret) {
         char *text;
         int r;
 
-        if (job->stuck)
+        if (job->waits_for_names)
+                r = asprintf(&text,
+                                "Job %lu is cancelled: it has undone everything, and waits until the devices have "
+                                "their names again.",
+                                job->number);
+        else if (job->stuck)
                 r = asprintf(&text,
                                 "Job %lu is cancelled, but it is stuck in the kernel: the step '%s' of %s has not "
                                 "returned%s%s. When it returns, the job undoes what it did.",

@@ -120,14 +120,47 @@ bool host_name_list_drop_older(HostName **list, unsigned generation) {
         return dropped;
 }
 
+/* During its job, the device is still found by a name that it loses. */
+static int keep_name(Device *device, const HostName *name) {
+        if (device->activity == DEVICE_QUIET || name->is_new)
+                return 0;
+        int r = host_name_list_add(&device->former_names, name->kind, name->name, 0);
+        return r < 0 ? r : 0;
+}
+
+int device_add_name(Device *device, HostNameKind kind, const char *name, unsigned generation) {
+        HostName **place;
+
+        int r = host_name_list_add(&device->names, kind, name, generation);
+        bool is_former = host_name_list_remove(&device->former_names, kind, name);
+        if (r > 0 && find_name(&device->names, kind, name, &place))
+                (*place)->is_new = device->activity != DEVICE_QUIET && !is_former;
+        return r;
+}
+
+int device_remove_name(Device *device, HostNameKind kind, const char *name) {
+        HostName **place;
+
+        if (!find_name(&device->names, kind, name, &place))
+                return 0;
+        int r = keep_name(device, *place);
+        remove_name(place);
+        return r;
+}
+
 int device_drop_names(Device *device, unsigned generation) {
         int r = 0;
 
-        for (const HostName *name = device->names; name && device->activity != DEVICE_QUIET && r >= 0;
-                        name = name->next)
+        for (const HostName *name = device->names; name && r >= 0; name = name->next)
                 if (name->generation != generation)
-                        r = host_name_list_add(&device->former_names, name->kind, name->name, 0);
+                        r = keep_name(device, name);
         return r < 0 ? r : host_name_list_drop_older(&device->names, generation);
+}
+
+void device_end_names(Device *device) {
+        device->former_names = host_name_list_free(device->former_names);
+        for (HostName *name = device->names; name; name = name->next)
+                name->is_new = false;
 }
 
 int device_drop_origin(Device *device) {

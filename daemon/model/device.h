@@ -37,6 +37,7 @@ struct HostName {
         HostName *next;
         HostNameKind kind;
         unsigned generation; /* for inventory.c: number of the last rescan that found the name */
+        bool is_new;         /* The device got it during its job, for example before udev has renamed its interface. */
         char name[];         /* with a NUL byte */
 };
 
@@ -128,8 +129,17 @@ static inline bool device_depends_on(const Device *device, PciAddress parent) {
                         (device->behind_controller && pci_address_equal(device->controller, parent));
 }
 
-/* Removes all names of other generations. During a job, they become former names. Returns 1 if it removed any, 0 if not, or -ENOMEM. */
+/* Adds a name. Returns as host_name_list_add() does. */
+int device_add_name(Device *device, HostNameKind kind, const char *name, unsigned generation);
+
+/* Removes a name that the device has. During a job, it becomes a former name, unless the device got it during this job. Returns 0 or -ENOMEM. */
+int device_remove_name(Device *device, HostNameKind kind, const char *name);
+
+/* Removes all names of other generations, as device_remove_name() does. Returns 1 if it removed any, 0 if not, or -ENOMEM. */
 int device_drop_names(Device *device, unsigned generation);
+
+/* The job of the device has ended: it has no former names and no new names any more. */
+void device_end_names(Device *device);
 
 /* Frees the origin, which must not be NULL. During a job, its names become former names: after a reattach, the device is found by them
  * until udev has renamed its interface. Returns 0, or -ENOMEM: then the device keeps its origin. */

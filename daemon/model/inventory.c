@@ -298,6 +298,9 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         device->generation = inventory->generation;
         if (!pci_ids_equal(&device->ids, &read->ids)) {
                 device->ids = read->ids;
+                /* The names that a job waits for were those of another card. */
+                name_index_forget(inventory->names);
+                device->former_names = host_name_list_free(device->former_names);
                 facts |= CHANGED_IDS;
         }
         UPDATE(group_node, read->group_node, CHANGED_DRIVER);
@@ -395,7 +398,6 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->nodes = 0;
         device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
-        device->former_names = host_name_list_free(device->former_names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
         if (!pci_link_equal(&device->link, &(PciLink){})) {
                 device->link = (PciLink){};
@@ -414,8 +416,7 @@ int inventory_put_name(Inventory *inventory, HostNameKind kind, const char *name
         if (!device)
                 return 0;
         name_index_forget(inventory->names);
-        int r = host_name_list_add(&device->names, kind, name, inventory->generation);
-        (void)host_name_list_remove(&device->former_names, kind, name);
+        int r = device_add_name(device, kind, name, inventory->generation);
         return r <= 0 ? r : note_device(inventory, device, CHANGED_NAMES);
 }
 
@@ -424,8 +425,7 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
         if (!device || !host_name_list_has(device->names, kind, name))
                 return 0;
         name_index_forget(inventory->names);
-        int r = device->activity == DEVICE_QUIET ? 0 : host_name_list_add(&device->former_names, kind, name, 0);
-        (void)host_name_list_remove(&device->names, kind, name);
+        int r = device_remove_name(device, kind, name);
         return r < 0 ? r : note_device(inventory, device, CHANGED_NAMES);
 }
 
@@ -492,7 +492,7 @@ int inventory_set_activity(Inventory *inventory, PciAddress address, DeviceActiv
         device->activity = activity;
         if (activity == DEVICE_QUIET) {
                 name_index_forget(inventory->names);
-                device->former_names = host_name_list_free(device->former_names);
+                device_end_names(device);
         }
         if (!device->present && !device_is_kept(device))
                 return device_remove(inventory, device);

@@ -356,6 +356,38 @@ static void test_undone(void) {
         fixture_stop(fixture);
 }
 
+static bool cancel_says(Fixture *fixture, const char *part) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = fixture_call(fixture, JOB1, JOB, "Cancel", "(" NO_OPTIONS ",)", &error);
+        const char *state, *text;
+
+        g_assert_no_error(error);
+        g_variant_get(reply, "(&s&s)", &state, &text);
+        g_assert_cmpstr(state, ==, "cancelling");
+        return strstr(text, part);
+}
+
+/* With udev, the interface comes back with the name that the kernel gives, and is renamed. */
+static void test_undone_renamed(void) {
+        /* vfiod would wait longer for a name than this test for vfiod. */
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 4 * DEADLINE_MS});
+        Pending *pending = fixture_detach_stalled(fixture, 3);
+
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "[]");
+        fake_kernel_do(fixture->kernel, "netrename " NIC " eth7");
+        fixture_cancel(fixture, JOB1);
+        fake_kernel_do(fixture->kernel, "resume");
+        fixture_wait_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['eth7']");
+        /* The worker may not have ended yet. No property tells. */
+        while (!cancel_says(fixture, "it has undone everything, and waits until the devices have their names again."))
+                g_assert_false(pending_is_done(pending));
+        g_assert_false(pending_is_done(pending));
+        fake_kernel_do(fixture->kernel, "netrename " NIC " ens3");
+        pending_refused(pending, "Cancelled", "*as it was before*");
+        fixture_property(fixture, NIC_PATH, DEVICE, "NetworkInterfaces", "['ens3']");
+        fixture_stop(fixture);
+}
+
 /* The daemon is late, as on a busy machine. What the worker had told before somebody called counts for the answer. */
 static void test_late_daemon(void) {
         Fixture *fixture = fixture_start(NULL);
@@ -395,6 +427,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/progress/cancel-for-nobody", test_cancel_for_nobody);
         g_test_add_func("/bus/progress/recovering", test_recovering);
         g_test_add_func("/bus/progress/undone", test_undone);
+        g_test_add_func("/bus/progress/undone-renamed", test_undone_renamed);
         g_test_add_func("/bus/progress/late-daemon", test_late_daemon);
         return g_test_run();
 }

@@ -194,6 +194,42 @@ static void test_names_during_job(void) {
         assert_selects(inventory, "eth0", NIC);
 }
 
+/* A detach is undone: the interface is there again, under the name that the kernel gives, and then udev renames it. */
+static void test_new_names_during_job(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = story();
+        const Device *nic = inventory_find_device(inventory, address_of(NIC));
+
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_NETWORK, "enp59s0f0", address_of(NIC)), ==, 0);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "eth0");
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_NETWORK, "eth0", address_of(NIC)), ==, 0);
+        assert_refused(inventory, "eth0", OUTCOME_NO_SUCH_DEVICE);
+        assert_selects(inventory, "enp59s0f0", NIC);
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "enp59s0f0");
+        g_assert_null(nic->former_names);
+        /* It loses this name again, and keeps that it had it before the job. */
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_NETWORK, "enp59s0f0", address_of(NIC)), ==, 0);
+        assert_selects(inventory, "enp59s0f0", NIC);
+
+        /* It vanishes with its parent and comes back. Another card has nothing to do with its names. */
+        PciFacts facts = make_facts(NIC, "ixgbe", 14);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        facts.ids = nic->ids;
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        assert_selects(inventory, "enp59s0f0", NIC);
+        g_assert_cmpint(inventory_drop_device(inventory, address_of(NIC)), ==, 0);
+        facts.ids.device++;
+        g_assert_cmpint(inventory_put_device(inventory, &facts), ==, 0);
+        assert_refused(inventory, "enp59s0f0", OUTCOME_NO_SUCH_DEVICE);
+
+        /* What it got during a job counts for the next job. */
+        put_name(inventory, NIC, HOST_NAME_NETWORK, "enp60s0f0");
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_QUIET), ==, 0);
+        g_assert_cmpint(inventory_set_activity(inventory, address_of(NIC), DEVICE_WORKED_ON), ==, 0);
+        g_assert_cmpint(inventory_drop_name(inventory, HOST_NAME_NETWORK, "enp60s0f0", address_of(NIC)), ==, 0);
+        assert_selects(inventory, "enp60s0f0", NIC);
+}
+
 /* A name that a device had when it was detached selects it, unless another device has the name now. */
 static void test_former_names(void) {
         _cleanup_(inventory_freep) Inventory *inventory = story();
@@ -327,6 +363,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/selector/partial", test_partial);
         g_test_add_func("/selector/former-names", test_former_names);
         g_test_add_func("/selector/names-during-job", test_names_during_job);
+        g_test_add_func("/selector/new-names-during-job", test_new_names_during_job);
         g_test_add_func("/selector/ambiguous", test_ambiguous);
         g_test_add_func("/selector/escaped", test_escaped);
         g_test_add_func("/selector/junk", test_junk);

@@ -148,7 +148,7 @@ static bool command_netrename(Call *c) {
         int r = d ? device_rename_net(d, c->words[1]) : 0;
 
         if (r < 0)
-                return call_fail(c, "%s", r == -ENOENT ? "device has no network interface" : "name is taken");
+                return call_fail(c, "name is taken");
         return d;
 }
 

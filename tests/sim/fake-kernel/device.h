@@ -59,6 +59,7 @@ void device_add_attributes(Device *d);
 /* host-name.c: interfaces and disks that a host driver creates below the device */
 void device_add_host_names(Device *d);
 void device_remove_host_names(Device *d);
+/* Renames the interface; without one, its driver gives it this name when it binds. 0 or -EEXIST. */
 int device_rename_net(Device *d, const char *name);
 /* Sets whether an open of the disk's node fails with EBUSY. 0 or -ENOENT. */
 int disk_claim(Machine *m, const char *name, bool claimed);

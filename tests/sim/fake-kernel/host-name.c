@@ -200,10 +200,13 @@ int device_rename_net(Device *d, const char *name) {
         Node *folder = node_find(d->folder, "net"), *class = class_folder(d, "net"), *old, *n;
         g_autoptr(GList) children = folder ? g_hash_table_get_values(folder->children) : NULL;
 
-        if (!children)
-                return -ENOENT;
         if (node_find(class, name))
                 return -EEXIST;
+        if (!children) {
+                g_free(d->spec->net);
+                d->spec->net = g_strdup(name);
+                return 0;
+        }
 
         old = children->data;
         g_autofree char *path = node_path(old);
