@@ -8,20 +8,36 @@ const cockpit = window.cockpit;
 // vfiod lets a user make two diagnoses at a time, so there is one at a time; and the user asks for more than these.
 const ASKED_MAX = 16;
 const SPACES_MAX = 64, SPACE_BYTES = 4096, HEADER_BYTES = 64;
+// A device that does not answer can block whoever reads its configuration space.
+const READ_MS = 5000;
+const ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
-// Only an administrator can read what a bridge says about ACS. Without it, vfiod tells less.
+// Reads with a process of its own, so that a device which does not answer does not block the bridge of Cockpit.
+async function readSpace(address) {
+    const process = cockpit.spawn(["head", "-c", String(SPACE_BYTES), `/sys/bus/pci/devices/${address}/config`],
+                                  { superuser: "try", binary: true, err: "ignore" });
+    const timer = window.setTimeout(() => process.close("timeout"), READ_MS);
+    try {
+        return await process;
+    } finally {
+        window.clearTimeout(timer);
+    }
+}
+
+// Only an administrator can read what a bridge says about ACS. Without it, vfiod tells less. The addresses become part of a path that is
+// read with the rights of the administrator: so only devices of the host are read, whatever the answer of vfiod says.
 async function readSpaces(addresses) {
     const spaces = {};
-    for (const address of addresses.slice(0, SPACES_MAX)) {
-        const file = cockpit.file(`/sys/bus/pci/devices/${address}/config`, { binary: true, superuser: "try", max_read_size: SPACE_BYTES });
+    const known = new Set(vfiod.getState().devices.map(device => device.Address));
+    for (const address of addresses.filter(one => ADDRESS.test(one) && known.has(one)).slice(0, SPACES_MAX)) {
         try {
-            const bytes = await file.read();
-            if (bytes && bytes.length > HEADER_BYTES)
+            const bytes = await readSpace(address);
+            if (bytes.length > HEADER_BYTES)
                 spaces[address] = cockpit.base64_encode(bytes);
-        } catch {
+        } catch (error) {
+            if (error.problem === "timeout")
+                break;
             // It may not be read, or is gone.
-        } finally {
-            file.close();
         }
     }
     return spaces;
