@@ -55,8 +55,10 @@ int bind_unbind(const Work *work, size_t i, const Binding *wanted, Problem *prob
 
         /* A card that has a driver is there. Otherwise it may be gone. */
         int r = pci_device_read_driver(work->fds[i], driver);
-        if (r < 0 || driver[0] == '\0')
-                return check_presence(work, i, problem);
+        if (r < 0 || driver[0] == '\0') {
+                int absent = check_presence(work, i, problem);
+                return absent != 0 ? absent : work_check_read(work, i, r, problem);
+        }
         if (bind_is_bound(driver, wanted))
                 return 0;
         /* By its name, so that no other driver loses the device if it binds right now. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/survey.h"
+#include "kernel/sysfs.h"
 #include "usage/vfio-holders.h"
+
+#include <fcntl.h>
 
 /* The uses that the snapshot finds go to the report. */
 typedef struct Uses {
@@ -53,6 +56,21 @@ static void tell_known(const Work *work, UsageSnapshot *snapshot) {
                 }
 }
 
+/* Tells whether the names that the snapshot read first are still those of the host: udev may have renamed an interface while the
+ * census searched. */
+static bool has_current_names(const UsageSnapshot *snapshot) {
+        const HostIndex *host = &snapshot->host;
+
+        if (snapshot->host_is_outdated)
+                return false;
+        for (size_t i = 0; i < host->n_names; i++)
+                if (host->names[i].kind == HOST_NAME_NETWORK &&
+                                faccessat(snapshot->kernel->sys_fd, SYSFS_PATH("class/net/%s", host->names[i].name),
+                                                F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                        return false;
+        return true;
+}
+
 static int find_uses(Work *work, uint64_t end_us, Report *report) {
         const Plan *plan = work->plan;
         UsageLimits limits = usage_limits;
@@ -79,9 +97,9 @@ static int find_uses(Work *work, uint64_t end_us, Report *report) {
         }
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = usage_of_device(uses.snapshot, addresses[i]);
-        if (r >= 0 && n > 0 && n == plan->n_members) {
+        work->has_names = r >= 0 && n > 0 && n == plan->n_members && has_current_names(uses.snapshot);
+        if (work->has_names) {
                 host_index_done(&work->names);
-                work->has_names = true;
                 work->names = TAKE_GENERIC(uses.snapshot->host, HostIndex, (HostIndex){});
         }
         /* The members of a group come one after the other. */

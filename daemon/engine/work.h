@@ -43,7 +43,7 @@ typedef struct Work {
         HeldGroup *groups;
         size_t n_groups;
         DiskClaims claims;
-        bool has_names;  /* The survey has read the names of all members. */
+        bool has_names;  /* The survey has read the names of all members, and knows no change of them. */
         HostIndex names; /* these names */
 } Work;
 

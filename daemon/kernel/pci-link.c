@@ -48,11 +48,14 @@ int pci_device_read_link(const Kernel *kernel, PciAddress address, const PciLink
                         .incarnation = folder.st_ino,
                         .awake = pci_device_is_awake(device_fd),
         };
-        bool has_maximum = known && known->incarnation == reading.incarnation && known->link.speed_max > 0;
+        /* What an earlier read did not get is read again. */
+        PciLink before = known && known->incarnation == reading.incarnation ? known->link : (PciLink){};
         if (reading.awake)
-                reading.link.speed_max = has_maximum ? known->link.speed_max : read_speed(device_fd, "max_link_speed");
+                reading.link.speed_max =
+                                before.speed_max > 0 ? before.speed_max : read_speed(device_fd, "max_link_speed");
         if (reading.link.speed_max > 0) {
-                reading.link.width_max = has_maximum ? known->link.width_max : read_width(device_fd, "max_link_width");
+                reading.link.width_max =
+                                before.width_max > 0 ? before.width_max : read_width(device_fd, "max_link_width");
                 reading.link.speed = read_speed(device_fd, "current_link_speed");
                 reading.link.width = read_width(device_fd, "current_link_width");
         }

@@ -156,5 +156,8 @@ int usage_of_display(UsageSnapshot *snapshot, const SnapshotFunction *function) 
                 r = examine_parts(snapshot, &function->folder, address);
         if (r == 0)
                 r = examine_memory(snapshot, address);
+        /* Then not all parts are known, and there may be displays below it that nobody knows. */
+        if (r == 0)
+                r = function->folder.error;
         return usage_report_error(snapshot, USAGE_DISPLAY, PCI_ADDRESS_TEXT(address), r);
 }

@@ -189,6 +189,7 @@ int usage_of_interfaces(UsageSnapshot *snapshot, const SnapshotFunction *functio
                         (before.n_gone == 0 && (before.n_listed > 0 || !expects_interface(function))))
                 return r;
         /* udev renames an interface soon after its driver bound. Then the host has a new name for each that is gone. */
+        snapshot->host_is_outdated = true;
         r = host_index_read(snapshot->kernel, 1U << HOST_NAME_NETWORK, is_same, &address, &now);
         if (r < 0)
                 return usage_report_error(snapshot, USAGE_NETWORK, PCI_ADDRESS_TEXT(address), r);

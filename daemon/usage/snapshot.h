@@ -79,6 +79,7 @@ typedef struct UsageSnapshot {
         HolderTable holders;
         HostInputs consoles, inputs;
         CxlPresence cxl;
+        bool host_is_outdated; /* usage_of_interfaces() did not find the interfaces that the names say */
         bool has_functions, has_host, has_processes, has_mounts, has_block_users, has_network, has_holders;
         int functions_error, host_error; /* 0, or why they could not be read */
         int processes_error;             /* 0, or why /proc could not be read */

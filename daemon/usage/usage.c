@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "usage/usage.h"
 
+/* If a folder could not be listed, there may be functions below it that the snapshot does not have, with disks and interfaces. */
+static int report_unlisted(UsageSnapshot *snapshot, const SnapshotFunction *function) {
+        const char *address = PCI_ADDRESS_TEXT(function->address);
+
+        int r = usage_report_error(snapshot, USAGE_STORAGE, address, function->folder.error);
+        return r != 0 ? r : usage_report_error(snapshot, USAGE_NETWORK, address, function->folder.error);
+}
+
 static int examine_function(UsageSnapshot *snapshot, const SnapshotFunction *function) {
         PciAddress address = function->address;
         int r = 0;
@@ -16,6 +24,7 @@ static int examine_function(UsageSnapshot *snapshot, const SnapshotFunction *fun
                                          PCI_ADDRESS_TEXT(address), TEXT_NAME(function->driver))) != 0)
                 return r;
         if ((r = usage_of_disks(snapshot, address)) != 0 || (r = usage_of_interfaces(snapshot, function)) != 0 ||
+                        (r = report_unlisted(snapshot, function)) != 0 ||
                         (r = usage_of_display(snapshot, function)) != 0 ||
                         (r = usage_of_console(snapshot, address)) != 0 ||
                         (r = usage_of_memory(snapshot, function)) != 0 ||

@@ -107,6 +107,12 @@ static void test_known(void) {
         g_assert_cmpuint(reading.link.speed_max, ==, 8000);
         g_assert_cmpuint(reading.link.width_max, ==, 16);
         g_assert_cmpuint(reading.link.width, ==, 2);
+        /* Of these, the one that could not be read is read again. */
+        known.link.width_max = 0;
+        g_assert_cmpint(pci_device_read_link(tree->kernel, address_of(NIC), &known, &reading), ==, 0);
+        g_assert_cmpuint(reading.link.speed_max, ==, 8000);
+        g_assert_cmpuint(reading.link.width_max, ==, 4);
+        known.link.width_max = 16;
         known.incarnation++;
         g_assert_cmpint(pci_device_read_link(tree->kernel, address_of(NIC), &known, &reading), ==, 0);
         g_assert_cmpuint(reading.link.speed_max, ==, 16000);

@@ -177,12 +177,14 @@ static void test_time(void) {
         snapshot = snapshot_take(bed->tree->kernel, address, &limits, bed->uses);
         g_assert_cmpint(usage_of_device(snapshot, addresses[0]), ==, 0);
         g_autofree char *storage = g_strdup_printf("storage: nvme0n1 %s", late),
+                        *below = g_strdup_printf("storage: %s %s", address, late),
+                        *network = g_strdup_printf("network: %s %s", address, late),
                         *display = g_strdup_printf("display: %s %s", address, late),
                         *console = g_strdup_printf("console: %s %s", address, late),
                         *memory = g_strdup_printf("memory: %s %s", address, late),
                         *child = g_strdup_printf("child: %s %s", address, late),
                         *process = g_strdup_printf("process: %s %s", address, late);
-        assert_uses(bed->uses, storage, display, console, memory, child, process, NULL);
+        assert_uses(bed->uses, storage, below, network, display, console, memory, child, process, NULL);
         g_assert_cmpuint(snapshot->n_blocks_examined, ==, 0);
         g_assert_cmpuint(snapshot->holders.n_descriptors, ==, 0);
         g_assert_cmpuint(snapshot->mounts.n_lines, ==, 0);

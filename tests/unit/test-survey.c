@@ -15,6 +15,7 @@ typedef struct SurveyBed {
         Transaction transaction;
         Work work;
         unsigned n_kinds[_GUARD_MAX];
+        const char *nic; /* the port whose interface changes */
 } SurveyBed;
 
 static PciAddress address_of(const char *text) {
@@ -353,6 +354,83 @@ static void test_unreadable(void) {
         report_done(&report);
 }
 
+/* A census that takes long: meanwhile, the host changes. */
+typedef struct ChangingCensus {
+        CensusPort port;
+        SurveyBed *bed;
+        void (*change)(SurveyBed *bed);
+        unsigned n_searches;
+} ChangingCensus;
+
+static int search_while_changing(const CensusPort *port, HolderTable *table, MountTable *mounts) {
+        ChangingCensus *census = (ChangingCensus *)port;
+
+        (void)table;
+        (void)mounts;
+        if (census->n_searches++ == 0)
+                census->change(census->bed);
+        return 0;
+}
+
+/* Takes the survey with a disk on one port: the census searches for its mounts and nodes after the names are read. */
+static void survey_while(SurveyBed *bed, const char *disk_port, void (*change_host)(SurveyBed *bed)) {
+        ChangingCensus census = {.port = {.search = search_while_changing}, .bed = bed, .change = change_host};
+        g_autofree char *path = g_strdup_printf("pci0000:00/%s/nvme/nvme0/nvme0n1", disk_port);
+
+        put_block(bed->tree, path, "259:0");
+        bed->tree->kernel->census = &census.port;
+        (void)take(bed);
+        bed->tree->kernel->census = NULL;
+        g_assert_cmpuint(census.n_searches, >=, 1);
+}
+
+static void put_interface(SurveyBed *bed, const char *name) {
+        temp_tree_name(bed->tree, bed->nic, "net", name);
+        temp_tree_file(bed->tree, "7\n", "sys/class/net/%s/ifindex", name);
+}
+
+static void change_nothing(SurveyBed *bed) {
+        (void)bed;
+}
+
+static void add_interface(SurveyBed *bed) {
+        put_interface(bed, "ens1");
+}
+
+static void rename_interface(SurveyBed *bed) {
+        temp_tree_remove(bed->tree, "sys/class/net/eth0");
+        add_interface(bed);
+}
+
+/* The names of the survey are recorded only if they are still the names of the host. */
+static void test_names(void) {
+        static const struct {
+                const char *disk_port, *nic;
+                void (*change)(SurveyBed *bed);
+                bool has_names;
+        } cases[] = {
+                        {PORT1, PORT2, change_nothing, true},
+                        {PORT2, PORT1, change_nothing, true},
+                        /* The interface is examined after the census, or before. */
+                        {PORT1, PORT2, rename_interface, false},
+                        {PORT2, PORT1, rename_interface, false},
+                        {PORT1, PORT2, add_interface, false},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(SurveyBed) bed = survey_bed_new();
+
+                bed->nic = cases[i].nic;
+                /* A network card should have an interface. */
+                bed->members[streq(bed->nic, PORT1) ? 0 : 1].ids.class = 0x020000;
+                if (cases[i].change != add_interface)
+                        put_interface(bed, "eth0");
+                survey_while(bed, cases[i].disk_port, cases[i].change);
+                if (bed->work.has_names != cases[i].has_names)
+                        g_error("case %zu: %d", i, bed->work.has_names);
+        }
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/survey/relevant-changes", test_relevant_changes);
@@ -362,6 +440,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/survey/firmware", test_firmware);
         g_test_add_func("/survey/reattach", test_reattach);
         g_test_add_func("/survey/members-that-stay", test_members_that_stay);
+        g_test_add_func("/survey/names", test_names);
         g_test_add_func("/survey/many", test_many);
         g_test_add_func("/survey/many-processes", test_many_processes);
         g_test_add_func("/survey/unreadable", test_unreadable);

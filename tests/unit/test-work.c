@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/bind.h"
 #include "engine/rollback.h"
 #include "model.h"
 #include "temp-tree.h"
@@ -92,9 +93,36 @@ static void test_each_pf(void) {
                         "instead of 1.");
 }
 
+/* The driver of a card that is there cannot be read. That is not the same as no driver: without a driver as the target, nothing
+ * after the unbind would notice it. */
+static void test_unreadable_driver(void) {
+        g_autoptr(TempTree) tree = temp_tree_new();
+        __attribute__((cleanup(work_done))) Work work = {};
+        _cleanup_problem_ Problem unread = {}, gone = {};
+        PlanMember member = {.address = address_of(NIC), .group = IOMMU_GROUP_NONE, .parent = PLAN_NO_PARENT};
+        Plan plan = {.verb = PLAN_DETACH, .members = &member, .n_members = 1};
+        Transaction transaction = {.kernel = tree->kernel, .devices_fd = -EBADF, .plan = &plan};
+        const Binding driverless = {};
+
+        temp_tree_device(tree, "pci0000:00/" NIC);
+        g_assert_cmpint(work_init(&work, &transaction), ==, 0);
+        work.fds[0] = pci_device_open(tree->kernel, member.address);
+        g_assert_cmpint(work.fds[0], >=, 0);
+        g_assert_cmpint(bind_unbind(&work, 0, &driverless, &unread), ==, 0);
+        /* A file instead of the link. */
+        temp_tree_attribute(tree, NIC, "driver", "vfio-pci");
+        g_assert_cmpint(bind_unbind(&work, 0, &driverless, &unread), ==, OUTCOME_FAILED);
+        g_assert_cmpstr(unread.message, ==, "Cannot read the driver and the settings of " NIC ": Invalid argument");
+        /* A card that is gone has the better message. */
+        temp_tree_remove(tree, "sys/devices/pci0000:00/" NIC "/vendor");
+        g_assert_cmpint(bind_unbind(&work, 0, &driverless, &gone), ==, OUTCOME_FAILED);
+        g_assert_cmpstr(gone.message, ==, NIC " is gone from its slot.");
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/work/early-override", test_early_override);
         g_test_add_func("/work/each-pf", test_each_pf);
+        g_test_add_func("/work/unreadable-driver", test_unreadable_driver);
         return g_test_run();
 }
