@@ -10,6 +10,7 @@ tests/vm/pictures of the build folder. Only the system bookworm has Cockpit.
 """
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,7 @@ class Framed(Page):
     FRAME = "iframe[name^='cockpit1:localhost/vfiod']"
     LOADED = f"""new Promise(resolve => {{
         const frame = document.querySelector("{FRAME}");
-        const check = () => frame.contentDocument && frame.contentDocument.querySelector("#app") && resolve(true);
+        const check = () => !frame.contentWindow.before && frame.contentDocument?.querySelector("#app") && resolve(true);
         frame.addEventListener("load", check);
         check();
     }})"""
@@ -99,13 +100,15 @@ class Console:
 
     def become_administrator(self):
         """Turn on administrative access, as the console's own dialog does."""
+        # The web console loads the page again when the rights have changed.
+        self.page.evaluate("document.defaultView.before = true")
         self.window.click("#super-user-indicator button.ct-locked")
         self.window.until("document.querySelector('#switch-to-admin-access-password')")
         self.window.click("#switch-to-admin-access-password")
         self.window.write(PASSWORD)
         self.window.click_text("Authenticate")
         self.window.until("document.querySelector('#super-user-indicator button.ct-unlocked')")
-        # The page connects again.
+        self.window.evaluate(Framed.LOADED)
         self.page.until(READY)
 
     def open(self, *path):
@@ -131,6 +134,13 @@ def detach_dialog(console, left, right):
 def check_without_rights(tap, guest, chromium, pictures, left, right):
     """An ordinary user sees everything, and is told what is missing for a change."""
     console = Console(chromium, pictures)
+    try:
+        refuse(tap, guest, console, left, right)
+    finally:
+        console.close()
+
+
+def refuse(tap, guest, console, left, right):
     console.log_in("bob")
     console.page.until("document.querySelector('[data-address]')")
     shown = console.page.evaluate(STATE)
@@ -142,7 +152,6 @@ def check_without_rights(tap, guest, chromium, pictures, left, right):
     console.picture("guest-refused")
     tap.contains("the page says what helps", console.page.evaluate("document.querySelector('[data-error]').innerText"), "administrative access")
     tap.equal("nothing has changed", host.drivers(guest, left, right), ["e1000", "e1000"])
-    console.close()
 
 
 def check_story(tap, guest, view, console, left, right):
@@ -207,7 +216,9 @@ def main():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     tap = Tap()
     pictures = pathlib.Path(choice.build_dir or ".").resolve() / "tests/vm/pictures"
-    pictures.mkdir(parents=True, exist_ok=True)
+    # Each picture is of this run.
+    shutil.rmtree(pictures, ignore_errors=True)
+    pictures.mkdir(parents=True)
     with options.installed(choice) as destdir, tempfile.TemporaryDirectory(prefix="vfiod-page-") as work:
         tap.run("page", run, tap, destdir, pathlib.Path(work), pictures)
     tap.note(f"the screenshots are in {pictures}")
