@@ -28,6 +28,7 @@ class Place:
         self.sim, self.chromium, self.pictures, self.axe = sim, chromium, pictures, axe
         self.root = ROOT
         self.pages = []
+        self.complaints = []
         self.kept = set()
 
     def open(self, *path, **choice):
@@ -53,13 +54,17 @@ class Place:
         self.pages.append(page)
         return page
 
+    def close(self, page):
+        """Close a window, and note what it complained about."""
+        self.complaints += page.complaints()
+        page.close()
+        self.pages.remove(page)
+
     def close_pages(self):
-        """Close all windows. Return what they complained about."""
-        complaints = []
-        for page in self.pages:
-            complaints += page.complaints()
-            page.close()
-        self.pages = []
+        """Close all windows. Return what they complained about, and those that were closed before."""
+        while self.pages:
+            self.close(self.pages[-1])
+        complaints, self.complaints = self.complaints, []
         return complaints
 
     def picture(self, page, name):

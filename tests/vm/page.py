@@ -24,7 +24,8 @@ from view import View, eventually
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "browser"))
-from chromium import Chromium, Page  # noqa: E402
+from chromium import Chromium  # noqa: E402
+from framed import Framed  # noqa: E402
 from suite import enabled, submit  # noqa: E402
 
 URL = "http://127.0.0.1:9090"
@@ -53,31 +54,6 @@ def prepare(guest):
     guest.check_run(f"printf 'alice:{PASSWORD}\\nbob:{PASSWORD}\\n' | chpasswd && usermod --append --groups sudo alice")
     guest.check_run(f"interface=$(ip -o link | sed -n 's/^[0-9]*: \\([^:]*\\): .*{MAC}.*/\\1/p') && ip address add 10.0.2.15/24 dev $interface "
                     "&& ip link set $interface up && systemctl start cockpit.socket")
-
-
-class Framed(Page):
-    """The page as the web console shows it: in a frame of its window. The document is that of the frame."""
-
-    FRAME = "iframe[name^='cockpit1:localhost/vfiod']"
-    LOADED = f"""new Promise(resolve => {{
-        const frame = document.querySelector("{FRAME}");
-        const check = () => !frame.contentWindow.before && frame.contentDocument?.querySelector("#app") && resolve(true);
-        frame.addEventListener("load", check);
-        check();
-    }})"""
-
-    def __init__(self, console):
-        super().__init__(console.chromium, console.session, console.target)
-        self.console = console
-        console.until(f'document.querySelector("{self.FRAME}")')
-        console.evaluate(self.LOADED)
-
-    def evaluate(self, expression):
-        inside = f'document.querySelector("{self.FRAME}").contentWindow'
-        return super().evaluate(f"(({{ document, location, navigator }}) => ({expression}))({inside})")
-
-    def corner(self):
-        return self.console.evaluate(f'(box => [box.left, box.top])(document.querySelector("{self.FRAME}").getBoundingClientRect())')
 
 
 class Console:
