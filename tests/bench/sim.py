@@ -50,6 +50,8 @@ class Simulation:
             self.start_vfiod()
             self.control = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             self.control.connect(CONTROL)
+            # An answer takes that long only if a test waits for what never comes.
+            self.control.settimeout(120)
             self.control_file = self.control.makefile("r")
         except BaseException:
             self.stack.close()

@@ -21,16 +21,21 @@ import time
 # Only a failure takes that long. The machine may have much other work.
 PATIENCE_S = 120
 
-# Resolves when the expression is true; it is computed again whenever the page changes.
+# Resolves when the expression is true; it is computed again whenever the page changes, or the focus, what is in sight, or a value.
 UNTIL = """new Promise((resolve, reject) => {
+    const kinds = ["focusin", "focusout", "scroll", "change"];
+    const end = () => { watcher.disconnect(); clearTimeout(timer); kinds.forEach(kind => document.removeEventListener(kind, later, true)); };
     const compute = () => { try { return (%s); } catch (error) { return undefined; } };
     const check = () => {
         const value = compute();
-        if (value) { watcher.disconnect(); clearTimeout(timer); resolve(value === true || typeof value !== "object" ? value : true); }
+        if (value) { end(); resolve(value === true || typeof value !== "object" ? value : true); }
     };
     const watcher = new MutationObserver(check);
     watcher.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-    const timer = setTimeout(() => { watcher.disconnect(); reject(new Error("waited too long")); }, %d);
+    // Not at once: these events come before what they lead to.
+    const later = () => setTimeout(check);
+    kinds.forEach(kind => document.addEventListener(kind, later, true));
+    const timer = setTimeout(() => { end(); reject(new Error("waited too long")); }, %d);
     check();
 })"""
 
@@ -59,6 +64,9 @@ STEADY = """new Promise((resolve, reject) => {
 })"""
 
 
+# A label is as its control.
+IS_ENABLED = "(e => e && !(e.control ?? e).disabled)(document.querySelector(%s))"
+
 OWN_PACKAGES = {"vfiod", "bare", "base1"}
 
 # Notes in the document whether an element has had a click: the element itself if the second value is true, or else one around it.
@@ -66,7 +74,7 @@ LISTEN = """(() => {
     document.heard = false;
     document.addEventListener("click", ({ target }) => {
         const element = document.querySelector(%s);
-        document.heard = Boolean(element && !element.disabled && (element.contains(target) || !%s && target.contains(element)));
+        document.heard = Boolean(element && !(element.control ?? element).disabled && (element.contains(target) || !%s && target.contains(element)));
     }, { capture: true, once: true });
     return true;
 })()"""
@@ -229,7 +237,7 @@ class Page:
         deadline = time.monotonic() + PATIENCE_S
         self.send("Page.bringToFront")
         while True:
-            self.until(f"document.querySelector({where}) && !document.querySelector({where}).disabled")
+            self.until(IS_ENABLED % where)
             *middle, is_itself = self.evaluate(STEADY % (1000 * (PATIENCE_S - 5), where))
             x, y = (place + start for place, start in zip(middle, self.corner()))
             self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
@@ -272,7 +280,8 @@ class Page:
         self.send("Input.insertText", text=text)
 
     def tab_to(self, selector, most=80):
-        """Press Tab until the element has the focus. Return how often."""
+        """Press Tab until the element has the focus, when it is there and enabled. Return how often."""
+        self.until(IS_ENABLED % json.dumps(selector))
         for count in range(most):
             if self.evaluate(f"document.activeElement && document.activeElement.matches({json.dumps(selector)})"):
                 return count

@@ -20,6 +20,15 @@ def address(port, package="vfiod"):
     return f"http://127.0.0.1:{port}/cockpit/@localhost/{package}/index.html"
 
 
+def end(process):
+    """Wait for the end of a process that was asked to end."""
+    try:
+        process.wait(120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @contextlib.contextmanager
 def cockpit(built, folder, port=PORT, user=0):
     """Serve the page that is in the folder `built`, during a with block, with the rights of this user. The files of the session are in
@@ -43,4 +52,4 @@ def cockpit(built, folder, port=PORT, user=0):
                 yield process
             finally:
                 process.terminate()
-                process.wait(30)
+                end(process)

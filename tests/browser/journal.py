@@ -9,6 +9,8 @@ import pathlib
 import subprocess
 import time
 
+from cockpit import end
+
 PROGRAM = "/lib/systemd/systemd-journal-remote"
 MACHINE, BOOT = "5c2c6f6a0d5f4a55b0a3a0c1f34a1d2e", "0f1e2d3c4b5a49788796a5b4c3d2e1f0"
 FAMILY = "6fd1a2c9a1c84a4fa1a0a9a2e7bd3c"
@@ -33,9 +35,9 @@ class Journal:
 
     def __exit__(self, *error):
         self.process.stdin.close()
-        self.process.wait(30)
-        subprocess.run(["umount", "/etc/machine-id"], check=True)
-        subprocess.run(["umount", "--lazy", LOG], check=True)
+        end(self.process)
+        for path in ("/etc/machine-id", LOG):
+            subprocess.run(["umount", "--lazy", path], check=True)
 
     def write(self, message_id, **fields):
         """Write an entry as vfiod does. A list is a field that is there several times."""

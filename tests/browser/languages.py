@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from cockpit import PORT, USER_PORT
+from framed import Framed
 from journal import Journal
 from place import WIDE
 from suite import NIC, NVME, PORT_1, enabled, submit, test
@@ -133,8 +134,9 @@ def german(tap, here):
     page.until("document.querySelector('#plan [data-step]')")
     tap.contains("a reason is German", page.evaluate("document.querySelector('#plan').innerText"),
                  sentence("de", "a virtual machine can use group %d") % 10)
-    shell = here.chromium.open(f"http://127.0.0.1:{PORT}/", WIDE, 900, language="de")
+    shell = here.chromium.open(f"http://127.0.0.1:{PORT}/vfiod", WIDE, 900, language="de")
     shell.until_text("PCI-Durchreichung")
+    Framed(shell).until_text("13 von 21 Funktionen")
     tap.check("the menu of Cockpit is German", True)
     here.picture(shell, f"german-cockpit-{WIDE}")
     # It is not in the list of pages: what Cockpit's own pages write to the console is not tested.

@@ -21,8 +21,7 @@ def look(tap, here, name, path, prepare):
         tap.equal(f"{name}, {label}: the page is dark only if it shall be",
                   page.evaluate("document.documentElement.classList.contains('pf-v6-theme-dark')"), label == "dark")
         tap.equal(f"{name}, {label}: axe-core finds nothing serious", here.serious(page), [])
-        page.close()
-        here.pages.remove(page)
+        here.close(page)
 
 
 def press(page, selector, key="Enter"):

@@ -58,7 +58,8 @@ def history(tap, here):
         page.tab_to("#history-all", 120)
         page.key("Enter")
         page.until(f"{ENTRIES}.length === 100")
-        tap.contains("the newest are there", page.evaluate("document.querySelector('#history li').innerText"), "entry 119")
+        page.until_text("entry 119", "#history li")
+        tap.check("the newest are there", True)
         for choice in ({"width": NARROW, "height": 800}, {"prefers_color_scheme": "dark"}):
             page = here.open("device", NIC, **choice)
             page.until("document.querySelector('#history [data-entry]')")

@@ -46,8 +46,7 @@ def widths_and_accessibility(tap, here):
             tap.check(f"{name} fits into {width} pixels", page.evaluate(
                 "[document.documentElement, ...document.querySelectorAll('.pf-v6-c-page__main')].every(e => e.scrollWidth <= e.clientWidth)"))
             tap.equal(f"axe-core finds nothing serious: {name}, {width} pixels", here.serious(page), [])
-            page.close()
-            here.pages.remove(page)
+            here.close(page)
     for width in (NARROW, WIDE):
         page = here.open("device", SCREEN, width=width, height=800)
         page.click("#detach")

@@ -5,17 +5,18 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
+import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "vm")]
 
-from chromium import Chromium  # noqa: E402
+from chromium import PATIENCE_S, Chromium  # noqa: E402
 from cockpit import NOBODY, PORT, USER_PORT, address, cockpit  # noqa: E402
 from lab import Lab  # noqa: E402
-from sim import ROOT, STORY, Simulation  # noqa: E402
+from sim import DEVICES, ROOT, STORY, Simulation  # noqa: E402
 
 WIDE, NARROW = 1400, 360
 
@@ -27,6 +28,7 @@ class Place:
         self.sim, self.chromium, self.pictures, self.axe = sim, chromium, pictures, axe
         self.root = ROOT
         self.pages = []
+        self.complaints = []
         self.kept = set()
 
     def open(self, *path, **choice):
@@ -52,13 +54,17 @@ class Place:
         self.pages.append(page)
         return page
 
+    def close(self, page):
+        """Close a window, and note what it complained about."""
+        self.complaints += page.complaints()
+        page.close()
+        self.pages.remove(page)
+
     def close_pages(self):
-        """Close all windows. Return what they complained about."""
-        complaints = []
-        for page in self.pages:
-            complaints += page.complaints()
-            page.close()
-        self.pages = []
+        """Close all windows. Return what they complained about, and those that were closed before."""
+        while self.pages:
+            self.close(self.pages[-1])
+        complaints, self.complaints = self.complaints, []
         return complaints
 
     def picture(self, page, name):
@@ -78,9 +84,21 @@ class Place:
         """Give all devices back to the host, after a test has failed."""
         for command in ("clear", "resume"):
             self.sim.kernel(command)
-        for address, _, _, state, *_ in ask_bus("call", "ListDevices")[0]:
+        for address, _, _, state, *_ in self.settled():
             if state == "detached":
                 self.sim.run("reattach", address, check=False)
+        for path in pathlib.Path(DEVICES).glob("*/sriov_numvfs"):
+            if path.read_text().strip() != "0":
+                self.sim.run("vfs", path.parent.name, "0", "--override=virtual-functions", check=False)
+
+    def settled(self):
+        """The rows of all devices, when no job changes them any more."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            rows = ask_bus("call", "ListDevices")[0]
+            if time.monotonic() > deadline or not any(row[3] == "changing" for row in rows):
+                return rows
+            time.sleep(0.2)
 
     def reverts(self):
         """The number of groups that go back to the host unless somebody confirms."""
@@ -127,9 +145,9 @@ def place(build, topology):
         # The bridge of Cockpit must not see the devices of this machine.
         if os.path.isdir("/sys/bus/pci/devices"):
             subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/bus/pci/devices"], check=True)
-    folder = pathlib.Path("/run/browser")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.mkdir(folder)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="browser-", dir="/run"))
+    # The user's session has its files there.
+    folder.chmod(0o755)
     pictures = picture_folder(build)
     pictures.mkdir(parents=True, exist_ok=True)
     axe = (HERE.parents[1] / "cockpit/node_modules/axe-core/axe.min.js").read_text()

@@ -3,10 +3,10 @@
 
 /* vfiod ends when it has nothing to do, and only then. */
 
-static const FixtureOptions idle_options = {.idle_ms = 1000};
+static const FixtureOptions idle_options = {.idle_ms = 3000};
 
 /* Longer than it takes without the reason to stay. */
-#define STAYS_MS 4000
+#define STAYS_MS 8000
 
 static void disconnect(Fixture *fixture) {
         g_autoptr(GError) error = NULL;

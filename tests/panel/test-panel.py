@@ -27,6 +27,8 @@ from tap import Tap  # noqa: E402
 PANEL = HERE.parents[1] / "examples/gtk-panel.py"
 PORT_1, PORT_2, NIC, CARD = "0000:03:01.0", "0000:03:02.0", "0000:05:00.0", "0000:08:00.0"
 NOBODY = 65534
+# Only a failure takes that long.
+PATIENCE_MS = 60000
 PLUG_NIC = f"plug {NIC} vendor=8086 device=10d3 class=020000 subsystem=8086:0000 group=12 parent=0000:00:04.0 numa=0 link=2.5x1 " \
            "reset=flr,pm net=ens3 mac=52:54:00:00:00:03 driver=e1000e"
 AUTHORITY = """<node><interface name="org.freedesktop.PolicyKit1.Authority"><method name="CheckAuthorization">
@@ -190,7 +192,7 @@ def restart(tap, here):
         here.sim.end_vfiod(signal.SIGKILL)
         until("the panel says that vfiod is away", lambda: "does not run" in news(window) and not window.list.is_sensitive())
         # The call has its answer, too.
-        window.vfiod.bus.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetId", None, None, 0, -1, None)
+        window.vfiod.bus.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetId", None, None, 0, PATIENCE_MS, None)
         until("all is handled", lambda: not GLib.MainContext.default().pending())
         tap.equal("the panel says only that vfiod is away", news(window).splitlines()[0], "vfiod does not run. Jobs continue without it.")
         tap.check("nothing can be clicked meanwhile", not button(window.rows[NIC], "Detach…").is_sensitive())
@@ -251,9 +253,9 @@ def program(tap, here):
                                env={**os.environ, "DBUS_SESSION_BUS_ADDRESS": BUS_ADDRESS})
     until("the application is on the bus", lambda: there)
     bus.call_sync("org.vfiod1.Panel", "/org/vfiod1/Panel", "org.freedesktop.Application", "Activate", GLib.Variant("(a{sv})", ({},)), None,
-                  Gio.DBusCallFlags.NONE, -1, None)
+                  Gio.DBusCallFlags.NONE, PATIENCE_MS, None)
     reply = bus.call_sync("org.vfiod1.Panel", "/org/vfiod1/Panel/window/1", "org.gtk.Actions", "List", None, None,
-                          Gio.DBusCallFlags.NONE, -1, None)
+                          Gio.DBusCallFlags.NONE, PATIENCE_MS, None)
     tap.check("the program has its window", reply)
     command.terminate()
     _, complaints = command.communicate()

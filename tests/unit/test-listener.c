@@ -21,7 +21,7 @@
 #define LONG_MS 60000
 #define SHORT_MS 300
 /* The first connection must come earlier, on a busy machine, too. */
-#define IDLE_MS 2000
+#define IDLE_MS 5000
 
 #define NEVER_US (UINT64_C(3600) * 1000000)
 

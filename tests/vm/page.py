@@ -10,6 +10,7 @@ tests/vm/pictures of the build folder. Only the system bookworm has Cockpit.
 """
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,8 @@ from view import View, eventually
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "browser"))
-from chromium import Chromium, Page  # noqa: E402
+from chromium import Chromium  # noqa: E402
+from framed import Framed  # noqa: E402
 from suite import enabled, submit  # noqa: E402
 
 URL = "http://127.0.0.1:9090"
@@ -54,31 +56,6 @@ def prepare(guest):
                     "&& ip link set $interface up && systemctl start cockpit.socket")
 
 
-class Framed(Page):
-    """The page as the web console shows it: in a frame of its window. The document is that of the frame."""
-
-    FRAME = "iframe[name^='cockpit1:localhost/vfiod']"
-    LOADED = f"""new Promise(resolve => {{
-        const frame = document.querySelector("{FRAME}");
-        const check = () => frame.contentDocument && frame.contentDocument.querySelector("#app") && resolve(true);
-        frame.addEventListener("load", check);
-        check();
-    }})"""
-
-    def __init__(self, console):
-        super().__init__(console.chromium, console.session, console.target)
-        self.console = console
-        console.until(f'document.querySelector("{self.FRAME}")')
-        console.evaluate(self.LOADED)
-
-    def evaluate(self, expression):
-        inside = f'document.querySelector("{self.FRAME}").contentWindow'
-        return super().evaluate(f"(({{ document, location, navigator }}) => ({expression}))({inside})")
-
-    def corner(self):
-        return self.console.evaluate(f'(box => [box.left, box.top])(document.querySelector("{self.FRAME}").getBoundingClientRect())')
-
-
 class Console:
     """The web console of one user: a window of the browser. `page` is the page in it."""
 
@@ -99,13 +76,15 @@ class Console:
 
     def become_administrator(self):
         """Turn on administrative access, as the console's own dialog does."""
+        # The web console loads the page again when the rights have changed.
+        self.page.evaluate("document.defaultView.before = true")
         self.window.click("#super-user-indicator button.ct-locked")
         self.window.until("document.querySelector('#switch-to-admin-access-password')")
         self.window.click("#switch-to-admin-access-password")
         self.window.write(PASSWORD)
         self.window.click_text("Authenticate")
         self.window.until("document.querySelector('#super-user-indicator button.ct-unlocked')")
-        # The page connects again.
+        self.window.evaluate(Framed.LOADED)
         self.page.until(READY)
 
     def open(self, *path):
@@ -131,6 +110,13 @@ def detach_dialog(console, left, right):
 def check_without_rights(tap, guest, chromium, pictures, left, right):
     """An ordinary user sees everything, and is told what is missing for a change."""
     console = Console(chromium, pictures)
+    try:
+        refuse(tap, guest, console, left, right)
+    finally:
+        console.close()
+
+
+def refuse(tap, guest, console, left, right):
     console.log_in("bob")
     console.page.until("document.querySelector('[data-address]')")
     shown = console.page.evaluate(STATE)
@@ -142,7 +128,6 @@ def check_without_rights(tap, guest, chromium, pictures, left, right):
     console.picture("guest-refused")
     tap.contains("the page says what helps", console.page.evaluate("document.querySelector('[data-error]').innerText"), "administrative access")
     tap.equal("nothing has changed", host.drivers(guest, left, right), ["e1000", "e1000"])
-    console.close()
 
 
 def check_story(tap, guest, view, console, left, right):
@@ -207,7 +192,9 @@ def main():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     tap = Tap()
     pictures = pathlib.Path(choice.build_dir or ".").resolve() / "tests/vm/pictures"
-    pictures.mkdir(parents=True, exist_ok=True)
+    # Each picture is of this run.
+    shutil.rmtree(pictures, ignore_errors=True)
+    pictures.mkdir(parents=True)
     with options.installed(choice) as destdir, tempfile.TemporaryDirectory(prefix="vfiod-page-") as work:
         tap.run("page", run, tap, destdir, pathlib.Path(work), pictures)
     tap.note(f"the screenshots are in {pictures}")

@@ -42,8 +42,15 @@ def text(sections):
 
 def await_status(machine, name, address, word):
     """Wait until the rule has this status for the device. Returns (status, message)."""
-    eventually(lambda: status(machine, name)[address][0], word)
-    return status(machine, name)[address]
+    found = None
+
+    def read():
+        nonlocal found
+        found = status(machine, name)[address]
+        return found[0]
+
+    eventually(read, word)
+    return found
 
 
 def status(machine, name):
