@@ -87,7 +87,7 @@ export function App() {
                     {state.problem}
                 </Alert>
             </PageSection>}
-            <Trials groups={state.groups} />
+            <Trials groups={state.groups} devices={state.devices} />
             <View path={path} state={state} />
         </Page>
     );

@@ -11,15 +11,15 @@ import { JobProgress } from "./job.jsx";
 import { Finding, Steps, Warnings, makePlan } from "./plan.jsx";
 import { useAnswer } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
-import { deviceName, finding as findingName, hostNames } from "./words.js";
+import { deviceName, hostNames } from "./words.js";
 
 const VERBS = {
     detach: {
-        method: "Detach", label: _("Detach"), title: _("Detach for a virtual machine: $0"), done: _("Detached: $0, $1"),
+        method: "Detach", label: _("Detach"), done: _("Detached: $0, $1"),
         failed: _("Detach failed"), overridden: _("Override and detach"),
     },
     reattach: {
-        method: "Reattach", label: _("Reattach"), title: _("Give back to the host: $0"), done: _("Reattached: $0, $1"),
+        method: "Reattach", label: _("Reattach"), done: _("Reattached: $0, $1"),
         failed: _("Reattach failed"), overridden: _("Override and reattach"),
     },
 };
@@ -48,7 +48,7 @@ function optionsOf({ companions, override, switches, trial }) {
 // What else of the group goes along: each device must be ticked.
 function Companions({ devices, chosen, choose }) {
     return (
-        <FormGroup role="group" fieldId="companions" label={_("These devices share the IOMMU group and go along")}>
+        <FormGroup role="group" fieldId="companions" label={_("These devices share the IOMMU group. Tick each one to detach it, too.")}>
             {devices.map(device => (
                 <Checkbox key={device.Address} id={`companion-${device.Address}`} isChecked={chosen.includes(device.Address)}
                     label={`${deviceName(device)}, ${device.Address}`} description={hostNames(device).join(", ") || undefined}
@@ -61,7 +61,7 @@ function Companions({ devices, chosen, choose }) {
 // What refuses can be overridden, but only after a second, deliberate step.
 export function Overrides({ items, isOpen, setOpen, isChosen, choose }) {
     return (
-        <ExpandableSection toggleText={_("Override what refuses")} isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="overrides">
+        <ExpandableSection toggleText={_("Override the checks")} isExpanded={isOpen} onToggle={(_event, open) => setOpen(open)} id="overrides">
             {isOpen && <Stack hasGutter>
                 <StackItem>
                     <Alert isInline variant="warning" component="h3" title={_("The host may lose data or connections")}>
@@ -86,20 +86,22 @@ function overridesOf(plan, choice) {
     for (const { name, details } of plan.findings)
         for (const option of details.Options || [])
             if (option === "override")
-                items.set(name, { id: name, guard: name, label: format(_("Override the guard “$0”: $1"), name, findingName(name)) });
+                items.set(name, { id: name, guard: name, label: format(_("Override “$0”"), name) });
             else if (option === "force")
                 items.set(option, { id: option, option, label: _("Unbind the device although a process has it open. This can take hours.") });
             else if (option === "adopt")
                 items.set(option, { id: option, option, label: _("Also take devices that another program has bound.") });
     for (const name of choice.override)
         if (!items.has(name))
-            items.set(name, { id: name, guard: name, label: format(_("Override the guard “$0”"), name) });
+            items.set(name, { id: name, guard: name, label: format(_("Override “$0”"), name) });
     return [...items.values()];
 }
 
+// The plan of the choice before is shown until there is a new one, but it decides nothing: isCurrent is false.
 function usePlan(device, verb, choice) {
-    const keys = [device.Address, verb, JSON.stringify(choice), device.Availability];
-    return useAnswer(() => makePlan(device.Address, verb, optionsOf(choice)), keys);
+    const key = JSON.stringify([device.Address, verb, choice, device.Availability]);
+    const { answer, error, loading } = useAnswer(async () => ({ key, ...await makePlan(device.Address, verb, optionsOf(choice)) }), [key]);
+    return { plan: answer, planError: error, loading, isCurrent: Boolean(answer) && answer.key === key };
 }
 
 export function ChangeDialog({ verb, device, state, onClose }) {
@@ -108,7 +110,7 @@ export function ChangeDialog({ verb, device, state, onClose }) {
     const [overriding, setOverriding] = useState(false);
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState(null);
-    const { answer: plan, error: planError, loading } = usePlan(device, verb, choice);
+    const { plan, planError, loading, isCurrent } = usePlan(device, verb, choice);
 
     const others = verb === "detach"
         ? state.devices.filter(other => other.Endpoint && device.GroupNumber >= 0 && other.GroupNumber === device.GroupNumber &&
@@ -132,7 +134,7 @@ export function ChangeDialog({ verb, device, state, onClose }) {
     const overridden = choice.override.length > 0 || choice.switches.length > 0;
     return (
         <Modal isOpen variant="medium" onClose={() => onClose()} aria-labelledby="change-title" aria-describedby="change-body" id="change-dialog">
-            <ModalHeader title={format(words.title, deviceName(device))} labelId="change-title" description={device.Address} />
+            <ModalHeader title={words.label} labelId="change-title" description={`${deviceName(device)}, ${device.Address}`} />
             <ModalBody id="change-body">
                 <Stack hasGutter>
                     {error && <StackItem><Failure title={words.failed} error={error} /></StackItem>}
@@ -168,7 +170,7 @@ export function ChangeDialog({ verb, device, state, onClose }) {
             </ModalBody>
             <ModalFooter>
                 <Button variant={overridden ? "danger" : "primary"} onClick={submit} id="change-submit"
-                    isDisabled={busy || loading || !plan || !plan.wouldGo} isLoading={busy}>
+                    isDisabled={busy || !isCurrent || !plan.wouldGo} isLoading={busy}>
                     {overridden ? words.overridden : words.label}
                 </Button>
                 <Button variant="link" onClick={() => onClose()}>{busy ? _("Close, and let the job run") : _("Close")}</Button>

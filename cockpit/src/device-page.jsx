@@ -58,7 +58,7 @@ function Facts({ device }) {
                     <Fact term={_("Rule")}>{device.MatchedRule}</Fact>
                     <Fact term={_("Physical function")}>{device.PhysicalFunction && <DeviceLink address={device.PhysicalFunction} />}</Fact>
                     <Fact term={_("Virtual functions")}>
-                        {device.VirtualFunctionsMax > 0 && format(_("$0 of at most $1"), device.VirtualFunctions.length, device.VirtualFunctionsMax)}
+                        {device.VirtualFunctionsMax > 0 && format(_("$0 of $1"), device.VirtualFunctions.length, device.VirtualFunctionsMax)}
                     </Fact>
                 </DescriptionList>
             </CardBody>

@@ -76,7 +76,7 @@ export function Devices({ state }) {
                             </FormSelect>
                         </ToolbarItem>
                         <ToolbarItem alignSelf="center">
-                            <Checkbox id="show-all" label={_("Show what stays with the host")} isChecked={all}
+                            <Checkbox id="show-all" label={_("Show bridges and host devices")} isChecked={all}
                                 onChange={(_event, checked) => setAll(checked)} />
                         </ToolbarItem>
                     </ToolbarContent>

@@ -8,6 +8,7 @@ import {
 import { Cure, Failure } from "./failure.jsx";
 import { _, format } from "./i18n.js";
 import { Said } from "./said.jsx";
+import { href } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
 import { action, awaited, jobState, jobTitle } from "./words.js";
 
@@ -37,12 +38,21 @@ function when(microseconds) {
     return new Date(microseconds / 1000).toLocaleString();
 }
 
+// What everybody gets from vfiod instead of the reason. Only the caller has got the reason, and the journal.
+const HIDDEN = /^Only the caller and root get the reason/;
+
+function Reason({ job: { Message, DeviceAddresses: [address] } }) {
+    return HIDDEN.test(Message) && address
+        ? <a href={href("device", address)}>{_("The history of the device has the reason.")}</a>
+        : <Said text={Message} />;
+}
+
 function EndedJob({ job }) {
     const failed = job.State === "failed";
     return (
         <Alert isInline variant={failed ? "danger" : "success"} component="h3" data-ended={job.Number} data-state={job.State}
             title={format(_("$0: $1"), jobTitle(job), jobState(job.State))}>
-            {failed && <Content component="p"><Said text={job.Message} /></Content>}
+            {failed && <Content component="p"><Reason job={job} /></Content>}
             {failed && job.Cure && <Cure text={job.Cure} />}
             <Content component="small">{job.DeviceAddresses.join(", ")}{job.Ended && ` · ${when(job.Ended)}`}</Content>
         </Alert>

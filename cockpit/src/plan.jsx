@@ -22,9 +22,11 @@ export async function makePlan(selector, verb, options) {
 }
 
 export function Finding({ finding: { name, address, evidence, overridden, details: facts } }) {
+    // Most of the sentences begin with the address.
+    const where = evidence.startsWith(address) ? finding(name) : format(_("$0: $1"), finding(name), address);
     return (
         <Alert isInline variant={overridden ? "warning" : "danger"} component="h3" data-finding={name} data-overridden={overridden}
-            title={format(overridden ? _("$0: $1 (overridden)") : _("$0: $1"), finding(name), address)}>
+            title={overridden ? format(_("$0 (overridden)"), where) : where}>
             <Content component="p"><Said text={evidence} /></Content>
             {facts.Cure && <Cure text={facts.Cure} />}
         </Alert>

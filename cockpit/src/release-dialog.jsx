@@ -60,7 +60,7 @@ export function ReleaseDialog({ lease, user, onClose }) {
         setError(null);
         try {
             await vfiod.release(lease.path, isForced ? { force: variant("b", true) } : {});
-            onClose(format(_("The end of lease $0 has begun"), lease.Number));
+            onClose(format(_("Lease $0 is ending"), lease.Number));
         } catch (problem) {
             setError(problem);
             setBusy(false);

@@ -61,7 +61,7 @@ function Settings({ rule }) {
     return (
         <DescriptionList isHorizontal isCompact columnModifier={{ lg: "2Col" }}>
             <Fact term={_("Address")}>{Address}</Fact>
-            <Fact term={_("Place")}>{Path}</Fact>
+            <Fact term={_("Path")}>{Path}</Fact>
             <Fact term={_("Vendor")}>{Vendor}</Fact>
             <Fact term={_("Device")}>{Device}</Fact>
             <Fact term={_("Subsystem")}>{Subsystem}</Fact>
@@ -92,7 +92,7 @@ function Match({ match: { address, status, message, Changing }, device }) {
 
 function Matches({ rule, devices }) {
     if (rule.matches.length === 0)
-        return <Content component="p">{_("No device: none is like that, or a rule above matches it first.")}</Content>;
+        return <Content component="p">{_("No device matches, or a rule above comes first.")}</Content>;
     return (
         <List isPlain isBordered>
             {rule.matches.map(match => (
@@ -118,7 +118,7 @@ function Fault({ rule }) {
 
 function EnabledSwitch({ rule, admin, busy, run }) {
     return (
-        <Switch id={`enabled-${rule.name}`} label={_("Enabled")} isChecked={rule.enabled} isDisabled={busy || !rule.path}
+        <Switch id={`enabled-${rule.name}`} label={_("Enabled")} isChecked={rule.enabled} isDisabled={busy || !rule.path || rule.state === "off"}
             aria-label={format(_("Rule $0 is enabled"), rule.name)} {...needsAccess(admin)}
             onChange={(_event, on) => run(on)} />
     );

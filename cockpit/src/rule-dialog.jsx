@@ -34,19 +34,19 @@ function changeOf(name, text, version) {
     return [[name, "write", { Text: variant("s", text), VersionId: variant("t", version) }]];
 }
 
-// What is wrong with the rule: {line, fault}, an error of the dry run, or nothing. `whole` says whether vfiod has checked all: only an
+// What is wrong with the text of this key: {line, fault}, an error of the dry run, or nothing. `whole` says whether vfiod has checked all: only an
 // administrator may ask for a dry run.
-async function check(name, text, version, admin) {
+async function check(key, name, text, version, admin) {
     const [line, fault] = await vfiod.call("CheckRule", "s", text);
     if (fault)
-        return { line, fault };
+        return { key, line, fault };
     if (admin === false || !nameIsValid(name))
-        return { whole: false };
+        return { key, whole: false };
     try {
         await vfiod.check(MANAGER, "Manager", "ChangeRules", "a(ssa{sv})a{sv}", changeOf(name, text, version), {});
-        return { whole: true };
+        return { key, whole: true };
     } catch (error) {
-        return { error };
+        return { key, error };
     }
 }
 
@@ -60,7 +60,7 @@ function Result({ answer, text }) {
             </Alert>
         );
     if (error)
-        return <Failure title={_("vfiod would not write the rule")} error={error} />;
+        return <Failure title={_("vfiod would not save the rule")} error={error} />;
     return <Alert isInline isPlain variant="success" component="p" id="rule-fine"
         title={whole ? _("vfiod would accept this rule.") : _("The text of the rule is correct.")} />;
 }
@@ -131,8 +131,8 @@ function Fields({ draft, mode, setMode, rule, state, problem }) {
 
 function submitLabel(rule, overrides) {
     if (overrides)
-        return _("Write with overrides");
-    return rule ? _("Write") : _("Add");
+        return _("Save with overrides");
+    return rule ? _("Save") : _("Add");
 }
 
 export function RuleDialog({ rule, state, onClose }) {
@@ -144,9 +144,11 @@ export function RuleDialog({ rule, state, onClose }) {
     const { name, text, version } = draft;
     const paused = usePause(JSON.stringify([name, text]));
     const problem = nameProblem(name, !rule, state);
-    const { answer, error: checkError, loading } = useAnswer(
-        () => check(name, text, version, state.admin), [paused, version, rule && rule.version, state.admin, Boolean(problem)]);
-    const isChecked = paused === JSON.stringify([name, text]) && !loading && answer;
+    const key = JSON.stringify([name, text, version, rule && rule.version, state.admin, Boolean(problem)]);
+    const { answer, error: checkError } = useAnswer(
+        () => check(key, name, text, version, state.admin), [paused, version, rule && rule.version, state.admin, Boolean(problem)]);
+    // The answer about another text says nothing about this one.
+    const isChecked = Boolean(answer) && answer.key === key;
     const origin = rule && originOf(rule);
     const unreadable = rule && rule.text === "" && rule.state !== "masked";
 
@@ -169,7 +171,7 @@ export function RuleDialog({ rule, state, onClose }) {
             <ModalHeader title={rule ? format(_("Edit rule $0"), rule.name) : _("Add a rule")} labelId="rule-title" description={rule ? rule.file : undefined} />
             <ModalBody id="rule-body">
                 <Stack hasGutter>
-                    {error && <StackItem><Failure title={_("The rule was not written")} error={error} /></StackItem>}
+                    {error && <StackItem><Failure title={_("The rule was not saved")} error={error} /></StackItem>}
                     {origin && <StackItem><Alert isInline variant="info" component="h3" id="rule-copy" title={_("The file of this rule cannot be changed")}>
                         <Content component="p">{_("vfiod writes a file of the same name into /etc. It counts instead of the other one until you remove it.")}</Content>
                     </Alert></StackItem>}
@@ -188,9 +190,9 @@ export function RuleDialog({ rule, state, onClose }) {
             </ModalBody>
             <ModalFooter>
                 <Stack hasGutter style={{ inlineSize: "100%" }}>
-                    <StackItem aria-live="polite" id="rule-check">
+                    <StackItem aria-live="polite" id="rule-check" style={{ minBlockSize: "1.5rem" }}>
                         {checkError && <Failure title={_("The rule was not checked")} error={checkError} />}
-                        {answer && !draft.isOld && <Result answer={answer} text={text} />}
+                        {isChecked && !draft.isOld && <Result answer={answer} text={text} />}
                     </StackItem>
                     <StackItem>
                         <Button variant={overrides ? "danger" : "primary"} id="rule-submit" isDisabled={busy || !canWrite} isLoading={busy} onClick={submit}>

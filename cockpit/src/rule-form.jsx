@@ -12,7 +12,7 @@ import { deviceName } from "./words.js";
 
 const SELECTORS = [
     { key: "Address", label: _("Address"), help: _("Such as 0000:3b:00.0. Needs the vendor and the device.") },
-    { key: "Path", label: _("Place"), help: _("The way from the root port, such as 0000:00:1c.4/00.0. Needs the vendor and the device.") },
+    { key: "Path", label: _("Path"), help: _("The path from the root port, such as 0000:00:1c.4/00.0. Needs the vendor and the device.") },
     { key: "Vendor", label: _("Vendor"), help: _("Four hexadecimal digits, such as 10de.") },
     { key: "Device", label: _("Device"), help: _("Four hexadecimal digits. Needs the vendor.") },
     { key: "Subsystem", label: _("Subsystem"), help: _("Vendor and device of the card, such as 8086:a01f.") },
@@ -133,7 +133,7 @@ export function RuleForm({ text, setText, fill, devices }) {
                 <Grid hasGutter sm={12} md={6}>
                     <GridItem><Field text={text} setText={setText} name="Driver" label={_("vfio driver")} help={_("Empty: vfiod chooses the driver.")} /></GridItem>
                     <GridItem><Field text={text} setText={setText} name="VirtualFunctions" label={_("Virtual functions")} type="number"
-                        help={_("vfiod creates so many and detaches them. The device itself stays with the host.")} /></GridItem>
+                        help={_("vfiod creates this number of virtual functions and detaches them. The device itself stays with the host.")} /></GridItem>
                 </Grid>
                 <Overrides text={text} setText={setText} />
                 <Checkbox id="rule-enabled" label={_("The rule is enabled")} isChecked={getField(text, "Enabled") !== "no"}

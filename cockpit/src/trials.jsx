@@ -4,11 +4,38 @@ import { useState } from "react";
 import { Alert, AlertActionLink, PageSection, Stack, StackItem } from "@patternfly/react-core";
 
 import { Failure } from "./failure.jsx";
-import { _, format } from "./i18n.js";
+import { _, format, ngettext } from "./i18n.js";
+import { useAnswer } from "./use-vfiod.js";
 import { vfiod } from "./vfiod.js";
-import { awaited } from "./words.js";
+import { awaited, deviceName } from "./words.js";
 
-function Trial({ group }) {
+const cockpit = window.cockpit;
+
+// So many devices of a group are named.
+const NAMED = 3;
+
+// When the clock of the host that counts since the boot, also while it sleeps, was 0: by the clock of the browser, in milliseconds.
+async function readBoot() {
+    const uptime = parseFloat(await cockpit.file("/proc/uptime").read());
+    if (!Number.isFinite(uptime))
+        throw new Error("/proc/uptime");
+    return Date.now() - uptime * 1000;
+}
+
+function titleOf(group, devices, boot) {
+    const members = group.Members.map(address => devices.find(one => one.Address === address)).filter(one => one && one.Endpoint);
+    if (members.length === 0 || boot === undefined || group.RevertWaitsFor)
+        return format(_("The devices of group $0 go back to the host unless you confirm."), group.Number);
+    const names = members.slice(0, NAMED).map(deviceName).join(", ");
+    const more = members.length - NAMED;
+    const time = new Date(boot + group.RevertAt / 1000).toLocaleTimeString(document.documentElement.lang);
+    return format(ngettext("$0 (group $1) goes back to the host at $2 unless you confirm.", "$0 (group $1) go back to the host at $2 unless you confirm.",
+                           members.length),
+                  more > 0 ? format(ngettext("$0, and $1 more", "$0, and $1 more", more), names, more) : names, group.Number, time);
+}
+
+function Trial({ group, devices }) {
+    const { answer: boot } = useAnswer(readBoot, [group.RevertAt]);
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
     const confirm = () => {
@@ -20,7 +47,7 @@ function Trial({ group }) {
         <Stack hasGutter>
             <StackItem>
                 <Alert isInline variant="info" component="h2" data-trial={group.Number}
-                    title={format(_("The devices of group $0 go back to the host unless you confirm."), group.Number)}
+                    title={titleOf(group, devices, boot)}
                     actionLinks={<AlertActionLink isDisabled={busy} onClick={confirm}>{_("Keep them detached")}</AlertActionLink>}>
                     {group.RevertWaitsFor && format(_("vfiod waits for $0."), awaited(group.RevertWaitsFor))}
                 </Alert>
@@ -30,13 +57,13 @@ function Trial({ group }) {
     );
 }
 
-export function Trials({ groups }) {
+export function Trials({ groups, devices }) {
     const pending = [...groups.values()].filter(group => group.RevertAt > 0);
     if (pending.length === 0)
         return null;
     return (
         <PageSection>
-            <Stack hasGutter>{pending.map(group => <StackItem key={group.Number}><Trial group={group} /></StackItem>)}</Stack>
+            <Stack hasGutter>{pending.map(group => <StackItem key={group.Number}><Trial group={group} devices={devices} /></StackItem>)}</Stack>
         </PageSection>
     );
 }

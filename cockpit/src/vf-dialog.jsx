@@ -13,7 +13,7 @@ import { JobProgress } from "./job.jsx";
 import { Finding } from "./plan.jsx";
 import { useAnswer } from "./use-vfiod.js";
 import { details, variant, vfiod } from "./vfiod.js";
-import { availability, finding as findingName } from "./words.js";
+import { availability } from "./words.js";
 
 const MANAGER = "/org/vfiod1";
 
@@ -21,9 +21,9 @@ const MANAGER = "/org/vfiod1";
 const GUARDS = ["virtual-functions", "network", "storage", "display", "console", "memory", "process"];
 
 const USES = [
-    { id: "host", label: _("The host uses them"), description: _("The kernel binds the driver that fits.") },
-    { id: "detach", label: _("Virtual machines use them"), description: _("vfiod detaches them. No driver of the host binds to them.") },
-    { id: "driverless", label: _("Nothing uses them yet"), description: _("They get no driver.") },
+    { id: "host", label: _("The host"), description: _("The kernel binds the driver that fits.") },
+    { id: "detach", label: _("Virtual machines"), description: _("vfiod detaches them. No driver of the host binds to them.") },
+    { id: "driverless", label: _("Nothing yet"), description: _("They get no driver.") },
 ];
 
 function optionsOf({ use, driver, override }) {
@@ -63,9 +63,7 @@ function guardsOf(plan, choice) {
         for (const name of Override || (isGuard && !Options && plan.findings.length === 0 ? GUARDS : []))
             names.add(name);
     }
-    return [...names].map(name => ({
-        id: name, guard: name, label: format(_("Override the guard “$0”: $1"), name, findingName(name)),
-    }));
+    return [...names].map(name => ({ id: name, guard: name, label: format(_("Override “$0”"), name) }));
 }
 
 function Refusal({ plan: { error, findings } }) {
@@ -128,14 +126,14 @@ function Choice({ device, choice, setChoice }) {
         <Form onSubmit={event => event.preventDefault()}>
             <FormGroup label={_("Number of virtual functions")} fieldId="vf-count">
                 <NumberInput value={choice.count} min={0} max={most} inputProps={{ id: "vf-count", "aria-describedby": "vf-count-help" }}
-                    inputAriaLabel={_("Number of virtual functions")} minusBtnAriaLabel={_("One less")} plusBtnAriaLabel={_("One more")}
+                    inputAriaLabel={_("Number of virtual functions")} minusBtnAriaLabel={_("One fewer")} plusBtnAriaLabel={_("One more")}
                     onMinus={() => setCount(choice.count - 1)} onPlus={() => setCount(choice.count + 1)}
                     onChange={event => setCount(Number(event.target.value))} />
                 <FormHelperText><HelperText id="vf-count-help"><HelperTextItem>
                     {format(_("Now $0, at most $1"), device.VirtualFunctions.length, most)}
                 </HelperTextItem></HelperText></FormHelperText>
             </FormGroup>
-            {choice.count > 0 && <FormGroup role="radiogroup" fieldId="vf-use" label={_("Who uses them")}>
+            {choice.count > 0 && <FormGroup role="radiogroup" fieldId="vf-use" label={_("Use the new functions for")}>
                 {USES.map(({ id, label, description }) => (
                     <Radio key={id} id={`vf-use-${id}`} name="vf-use" label={label} description={description} isChecked={choice.use === id}
                         onChange={() => setChoice({ ...choice, use: id })} />
@@ -152,7 +150,7 @@ function Choice({ device, choice, setChoice }) {
 
 function Plan({ plan, device, devices, choice }) {
     if (plan.nothing)
-        return <Alert isInline isPlain variant="info" component="p" id="vf-nothing" title={_("It is so already: nothing would change.")} />;
+        return <Alert isInline isPlain variant="info" component="p" id="vf-nothing" title={_("The number is the same.")} />;
     return (
         <Stack hasGutter>
             {plan.error && <StackItem><Refusal plan={plan} /></StackItem>}

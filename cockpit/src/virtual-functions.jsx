@@ -40,7 +40,7 @@ function PhysicalFunction({ device, devices, job, admin, onSet }) {
             data-count={addresses.length}>
             <CardTitle component="h2">
                 <a href={href("device", device.Address)}>{deviceName(device)}</a>{" "}
-                <Label isCompact>{format(_("$0 of at most $1"), addresses.length, device.VirtualFunctionsMax)}</Label>
+                <Label isCompact>{format(_("$0 of $1"), addresses.length, device.VirtualFunctionsMax)}</Label>
             </CardTitle>
             <CardBody>
                 <Stack hasGutter>

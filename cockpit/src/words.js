@@ -4,7 +4,7 @@ import { _, format, ngettext } from "./i18n.js";
 import { translateSentence } from "./sentence.js";
 
 const AVAILABILITY = {
-    "available": [_("Available"), "info", _("A virtual machine can get the device after a detach.")],
+    "available": [_("Available"), "info", _("The device can be detached if the host does not use it.")],
     "detached": [_("Ready for a virtual machine"), "success", _("The device is detached. A virtual machine can use it now.")],
     "partial": [_("Partly detached"), "warning", _("The device is detached, but not all of its group.")],
     "leased": [_("Leased"), "success", _("A user has a lease of the device.")],
@@ -39,7 +39,7 @@ export function kindOf(device) {
 
 const ACTIONS = {
     "lock-node": _("Lock the group, so that no virtual machine opens it meanwhile"),
-    "claim-disks": _("Claim the disks, so that no program begins to use them"),
+    "claim-disks": _("Claim the disks of the device, if it has any"),
     "load-driver": _("Load the new driver"),
     "record": _("Record the original state"),
     "set-autoprobe": _("Set the automatic driver binding of virtual functions"),

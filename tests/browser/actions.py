@@ -10,7 +10,7 @@ from suite import NIC, NVME, PORT_1, PORT_2, SCREEN, enabled, open_dialog, submi
 def detach_and_reattach(tap, here):
     page = open_dialog(here, PORT_1)
     page.until_text("What vfiod will do", "#change-dialog")
-    page.until_text("go along", "#change-dialog")
+    page.until_text("share the IOMMU group", "#change-dialog")
     tap.check("without consent, nothing can be started", not page.evaluate(enabled("#change-submit")))
     here.picture(page, f"detach-{WIDE}")
     page.click(f"[id='companion-{PORT_2}']")

@@ -81,7 +81,7 @@ def leases_release(tap, here):
         tap.check("Cancel releases nothing", page.evaluate(f"Boolean({shown(number, 'active')})"))
         page.click(f"[data-release='{number}']")
         page.click("#release-submit")
-        page.until_text(f"The end of lease {number} has begun", "#news")
+        page.until_text(f"Lease {number} is ending", "#news")
         page.until(f"!{shown(number)}")
         page.until_text("There are no leases", "#leases")
         tap.equal("the device is with the host", here.state(NIC), ("host", "e1000e"))
@@ -122,7 +122,7 @@ def leases_force(tap, here):
             page.until("document.querySelector('#release-submit').innerText === 'Release by force'")
             here.picture(page, f"force-{WIDE}")
             page.click("#release-submit")
-            page.until_text(f"The end of lease {number} has begun", "#news")
+            page.until_text(f"Lease {number} is ending", "#news")
             page.until(f"!{shown(number)}")
             tap.equal("the device goes back although a process has it open", here.state(NIC), ("host", "e1000e"))
 
