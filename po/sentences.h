@@ -401,6 +401,8 @@ static const char *const sentence_formats[] = {
                 /* xgettext:no-c-format */
                 N_("%s has an error in line %u, so it is off: %s. Correct it first (vfioctl rule edit %s%s)."),
                 /* xgettext:no-c-format */
+                N_("The mediated device %s has just appeared below %s. Nothing was changed: try again."),
+                /* xgettext:no-c-format */
                 N_("User %u already has %zu running %s, which is the maximum: try again when one is done."),
                 /* xgettext:no-c-format */
                 N_("it is a symbolic link: only a link to /dev/null is allowed, which masks a rule"),
@@ -958,6 +960,8 @@ static const char *const sentence_formats[] = {
                 N_("must have four hexadecimal digits"),
                 /* xgettext:no-c-format */
                 N_("the caller has no name on the bus"),
+                /* xgettext:no-c-format */
+                N_("Cannot list the devices below %s: %s"),
                 /* xgettext:no-c-format */
                 N_("The texts may have at most %d KiB."),
                 /* xgettext:no-c-format */

@@ -71,10 +71,9 @@ static bool has_current_names(const UsageSnapshot *snapshot) {
         return true;
 }
 
-static int find_uses(Work *work, uint64_t end_us, Report *report) {
+/* Makes a snapshot of the members that leave the host, in the order of the plan. *ret is NULL if none does. */
+static int make_snapshot(const Work *work, Uses *uses, UsageSnapshot **ret) {
         const Plan *plan = work->plan;
-        UsageLimits limits = usage_limits;
-        _cleanup_(uses_done) Uses uses = {.report = report};
         size_t n = 0;
 
         _cleanup_free_ PciAddress *addresses = calloc(plan->n_members + 1, sizeof(PciAddress));
@@ -83,11 +82,28 @@ static int find_uses(Work *work, uint64_t end_us, Report *report) {
         for (size_t i = 0; i < plan->n_members; i++)
                 if (leaves_host(work, i))
                         addresses[n++] = plan->members[i].address;
+        int r = n > 0 ? usage_snapshot_new(work->kernel, addresses, n, on_use, uses, ret) : 0;
+        if (r >= 0 && *ret)
+                tell_known(work, *ret);
+        return r;
+}
+
+static bool makes_mediated(const FunctionList *list) {
+        for (size_t i = 0; i < list->n_functions; i++)
+                if (list->functions[i].folder.makes_mediated)
+                        return true;
+        return false;
+}
+
+static int find_uses(Work *work, uint64_t end_us, Report *report) {
+        const Plan *plan = work->plan;
+        UsageLimits limits = usage_limits;
+        _cleanup_(uses_done) Uses uses = {.report = report};
+
         int r = finding_list_copy(&plan->findings, &report->findings);
-        if (r >= 0 && n > 0)
-                r = usage_snapshot_new(work->kernel, addresses, n, on_use, &uses, &uses.snapshot);
-        if (r >= 0 && uses.snapshot)
-                tell_known(work, uses.snapshot);
+        if (r >= 0)
+                r = make_snapshot(work, &uses, &uses.snapshot);
+        size_t n = uses.snapshot ? uses.snapshot->n_devices : 0;
         /* While a disk is open exclusively, a mount or mkfs of another program fails: only root may cause that. */
         if (r >= 0 && uses.snapshot) {
                 uses.snapshot->only_visible = plan->only_plan && (plan->asker != 0 || plan_is_survey(plan));
@@ -96,7 +112,8 @@ static int find_uses(Work *work, uint64_t end_us, Report *report) {
                 uses.snapshot->limits = &limits;
         }
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = usage_of_device(uses.snapshot, addresses[i]);
+                r = usage_of_device(uses.snapshot, uses.snapshot->devices[i].address);
+        work->makes_mediated = uses.snapshot && makes_mediated(&uses.snapshot->functions);
         work->has_names = r >= 0 && n > 0 && n == plan->n_members && has_current_names(uses.snapshot);
         if (work->has_names) {
                 host_index_done(&work->names);
@@ -209,6 +226,39 @@ int survey_check_unheld(const Work *work, Problem *problem) {
         return r <= 0 ? r
                       : problem_set(problem, holder.outcome, "%s cannot leave its driver: %s",
                                         PCI_ADDRESS_TEXT(holder.address), holder.message);
+}
+
+/* Finds a mediated device, or why it is not known whether there is one. */
+static int check_function(const SnapshotFunction *function, Problem *problem) {
+        const DeviceFolder *folder = &function->folder;
+        const char *address = PCI_ADDRESS_TEXT(function->address);
+
+        for (size_t i = 0; i < folder->n_children; i++)
+                if (folder->children[i].kind == FOLDER_MEDIATED)
+                        return problem_set(problem, OUTCOME_FAILED,
+                                        "The mediated device %s has just appeared below %s. Nothing was changed: try "
+                                        "again.",
+                                        TEXT_NAME(folder->children[i].name), address);
+        int r = function->error < 0 ? function->error : folder->error;
+        return r < 0 && r != -ENOENT && r != -ENODEV
+                        ? problem_set(problem, OUTCOME_FAILED, "Cannot list the devices below %s: %s", address,
+                                          strerror(-r))
+                        : 0;
+}
+
+int survey_check_mediated(const Work *work, Problem *problem) {
+        _cleanup_(uses_done) Uses uses = {};
+        const FunctionList *list;
+
+        /* Without the override, the survey has found none. */
+        if (!work->makes_mediated || work->plan->overrides & 1U << guard_of_usage(USAGE_CHILD))
+                return 0;
+        int r = make_snapshot(work, &uses, &uses.snapshot);
+        if (r < 0 || !uses.snapshot || (r = usage_snapshot_functions(uses.snapshot, &list)) < 0)
+                return r;
+        for (size_t i = 0; i < list->n_functions && r == 0; i++)
+                r = check_function(&list->functions[i], problem);
+        return r;
 }
 
 int survey(Work *work, Report *report, Problem *problem) {

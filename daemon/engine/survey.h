@@ -14,6 +14,10 @@
  * work_open() comes before, but not for the survey of all groups (plan_survey()). Returns 0, FAILED or -ENOMEM. */
 int survey(Work *work, Report *report, Problem *problem);
 
+/* Makes sure, right before the first write, that no mediated device was made after survey() had listed the devices below the
+ * members. Returns 0, also if the caller has overridden the guard for them; FAILED; or -ENOMEM. */
+int survey_check_mediated(const Work *work, Problem *problem);
+
 /* For a plan that is only shown: refuses if a process holds a VF that would vanish, as the lock of its group does when the plan
  * is applied. Returns 0; HELD; FAILED if the processes are not known; or -ENOMEM. */
 int survey_check_unheld(const Work *work, Problem *problem);

@@ -223,6 +223,7 @@ static int run_steps(Work *work, Report *report, Problem *problem) {
         int r;
 
         if ((r = engine_apply(work, false, &n, problem)) != 0 || (r = work_verify_unmoved(work, problem)) != 0 ||
+                        (r = survey_check_mediated(work, problem)) != 0 ||
                         (must_be_complete(work->plan) && (r = work_verify_complete(work, problem)) != 0) ||
                         (r = write_transaction(work, &lock_fd, problem)) != 0)
                 return r;

@@ -43,8 +43,9 @@ typedef struct Work {
         HeldGroup *groups;
         size_t n_groups;
         DiskClaims claims;
-        bool has_names;  /* The survey has read the names of all members, and knows no change of them. */
-        HostIndex names; /* these names */
+        bool makes_mediated; /* The survey has found a driver that can make mediated devices. */
+        bool has_names;      /* The survey has read the names of all members, and knows no change of them. */
+        HostIndex names;     /* these names */
 } Work;
 
 /* Prepares the work, and opens nothing. Returns 0 or -ENOMEM. work_done() releases what the work holds, also after a

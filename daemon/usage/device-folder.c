@@ -110,7 +110,8 @@ static bool has_only_attributes(const Walk *walk, const char *name) {
         return walk->level == LEVEL_FUNCTION && pci_folder_has_only_attributes(name);
 }
 
-/* Lists the folder. Where one cannot be listed, the others are: they may have something that counts. But without time, none is. */
+/* Lists the folder. Where one cannot be listed, the others are: they may have something that counts. After the deadline, no
+ * folder is listed. */
 static int list(Walk *walk, int parent_fd, const char *name);
 
 /* The kernel makes a folder "net" for the interfaces of a device, and removes it with the last one. /sys shows only the
@@ -146,6 +147,7 @@ static int on_entry(int folder_fd, const char *name, bool is_folder, void *userd
         walk->n_entries++;
         if (!is_child)
                 note_part(walk->folder, name);
+        walk->folder->makes_mediated = walk->folder->makes_mediated || streq(name, "mdev_supported_types");
         if (is_child && streq(name, "mdev_type") && (r = add_child(walk, FOLDER_MEDIATED)) < 0)
                 return r;
         if (is_child && !is_folder && streq(name, "dev"))

@@ -39,6 +39,7 @@ typedef struct DeviceFolder {
         int error;                                          /* 0, or why not all folders could be listed */
         int nodes_error;                                    /* 0, or why not all nodes are known */
         bool boot_vga, graphics, drm, platform_framebuffer; /* entries of the folder of the function itself */
+        bool makes_mediated;                                /* the driver can make mediated devices below it */
         DeviceNode *nodes;
         size_t n_nodes;
         FolderChild *children;

@@ -40,10 +40,10 @@ int usage_of_device(UsageSnapshot *snapshot, PciAddress address) {
         int r = usage_snapshot_functions(snapshot, &list);
         if (r < 0)
                 return r;
-        /* The functions of a device come one after the other. */
         const SnapshotFunction *function = function_list_find(list, address);
         if (!function)
-                return usage_by_processes(snapshot, address);
+                return -EINVAL;
+        /* The functions of a device come one after the other. */
         for (; function < list->functions + list->n_functions && pci_address_equal(function->device, address) && r == 0;
                         function++)
                 r = examine_function(snapshot, function);

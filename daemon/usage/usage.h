@@ -11,7 +11,7 @@
  * fake is no evidence: otherwise a user could keep root from a device, or could teach root to override the guards. */
 
 /* Looks for all kinds of uses of a device that the snapshot was made for, and of the functions below it that belong to
- * no other device of the snapshot. */
+ * no other device of the snapshot. Returns -EINVAL for a device that the snapshot was not made for. */
 int usage_of_device(UsageSnapshot *snapshot, PciAddress address);
 
 /* Look for one kind of uses. */
