@@ -3,9 +3,9 @@
 """A window with the devices that a virtual machine can get: shows their state, detaches and reattaches them. It needs GTK 4."""
 
 import sys
+from functools import partial
 
 import gi
-
 gi.require_version("Gtk", "4.0")
 from gi.repository import Gio, GLib, Gtk, Pango  # noqa: E402
 
@@ -25,33 +25,27 @@ class Vfiod:
     def __init__(self, bus, on_devices, on_error, on_away):
         self.bus, self.on_devices, self.on_error, self.on_away = bus, on_devices, on_error, on_away
         self.listing = False
-        for interface, signal, argument in (("org.freedesktop.DBus.Properties", "PropertiesChanged", "org.vfiod1.Device"),
-                                            ("org.freedesktop.DBus.ObjectManager", "InterfacesAdded", None),
-                                            ("org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", None)):
-            bus.signal_subscribe(NAME, interface, signal, None, argument, Gio.DBusSignalFlags.NONE, lambda *_: self.refresh())
+        for interface, argument in (("org.freedesktop.DBus.Properties", "org.vfiod1.Device"),
+                                    ("org.freedesktop.DBus.ObjectManager", None)):
+            bus.signal_subscribe(NAME, interface, None, None, argument, Gio.DBusSignalFlags.NONE, lambda *_: self.refresh())
         # Starts vfiod, if systemd can, and tells when it ends and starts again.
         Gio.bus_watch_name_on_connection(bus, NAME, Gio.BusNameWatcherFlags.AUTO_START, lambda *_: self.refresh(),
                                          lambda *_: self.on_away())
 
     def refresh(self):
         """List the devices. A signal that comes before the reply needs no other list: vfiod sends both in order."""
+        def on_answer(show, *values):
+            self.listing = False
+            show(*values)
+
         if not self.listing:
             self.listing = True
-            self.call("ListDevices", None, self.on_list, self.on_list_error)
-
-    def on_list(self, rows):
-        self.listing = False
-        self.on_devices([row for row in rows if row[9]["Endpoint"]])
-
-    def on_list_error(self, error, sentence, cure):
-        self.listing = False
-        self.on_error(error, sentence, cure)
+            self.call("ListDevices", None, partial(on_answer, self.on_devices), partial(on_answer, self.on_error))
 
     def call(self, method, arguments, on_reply, on_error):
         """Call a method of the Manager. Its reply or error comes later: on_reply(value, ...) or on_error(name, sentence, cure)."""
         message = Gio.DBusMessage.new_method_call(NAME, PATH, MANAGER, method)
-        if arguments:
-            message.set_body(arguments)
+        message.set_body(arguments or GLib.Variant("()", ()))
         # polkit may ask the user for a password. Without this flag, it would only refuse.
         message.set_flags(Gio.DBusMessageFlags.ALLOW_INTERACTIVE_AUTHORIZATION)
 
@@ -59,15 +53,13 @@ class Vfiod:
             try:
                 answer = bus.send_message_with_reply_finish(result)
             except GLib.Error as error:
-                on_error("", error.message, "")
-                return
+                return on_error("", error.message, "")
             values = answer.get_body().unpack() if answer.get_body() else ()
             if answer.get_message_type() != Gio.DBusMessageType.ERROR:
-                on_reply(*values)
-            else:
-                # With the option "error-details", an error has facts for programs. GLib.Error does not keep them.
-                details = values[1] if len(values) > 1 else {}
-                on_error(answer.get_error_name(), values[0] if values else "", details.get("Cure", ""))
+                return on_reply(*values)
+            # With the option "error-details", an error has facts for programs. GLib.Error does not keep them.
+            details = values[1] if len(values) > 1 else {}
+            return on_error(answer.get_error_name(), values[0] if values else "", details.get("Cure", ""))
 
         self.bus.send_message_with_reply(message, Gio.DBusSendMessageFlags.NONE, GLib.MAXINT, None, on_answer)
 
@@ -76,21 +68,23 @@ def label(text, *classes, selectable=False):
     return Gtk.Label(label=text, css_classes=classes, xalign=0, wrap=True, wrap_mode=Pango.WrapMode.WORD_CHAR, selectable=selectable)
 
 
-class Row(Gtk.ListBoxRow):
-    """One device."""
+def box(*children, vertical=False, across=0, along=0, **properties):
+    """A box with these widgets. `across` is its margin at the left and right, `along` that at the top and bottom."""
+    made = Gtk.Box(orientation=Gtk.Orientation.VERTICAL if vertical else Gtk.Orientation.HORIZONTAL, margin_start=across,
+                   margin_end=across, margin_top=along, margin_bottom=along, **properties)
+    for child in children:
+        made.append(child)
+    return made
 
+
+class Row(Gtk.ListBoxRow):
     def __init__(self, on_change):
         super().__init__(activatable=False)
         self.icon, self.title, self.facts = Gtk.Image(pixel_size=32), label("", "heading"), label("", "dim-label", "caption")
         self.state, self.spinner, self.button = label("", "caption"), Gtk.Spinner(spinning=True), Gtk.Button(valign=Gtk.Align.CENTER)
         self.button.connect("clicked", lambda _: on_change(self))
-        text = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2, hexpand=True)
-        for widget in (self.title, self.facts, self.state):
-            text.append(widget)
-        box = Gtk.Box(spacing=12, margin_top=8, margin_bottom=8, margin_start=12, margin_end=12)
-        for widget in (self.icon, text, self.spinner, self.button):
-            box.append(widget)
-        self.set_child(box)
+        text = box(self.title, self.facts, self.state, vertical=True, spacing=2, hexpand=True)
+        self.set_child(box(self.icon, text, self.spinner, self.button, spacing=12, across=12, along=8))
 
     def show_device(self, device):
         self.address, _, group, _, driver, _, vendor, product, names, details = device
@@ -103,9 +97,8 @@ class Row(Gtk.ListBoxRow):
         self.state.set_label(STATES.get(availability, availability))
         self.spinner.set_visible(availability in ("changing", "stuck"))
         self.button.set_visible(self.verb is not None)
-        if self.verb:
-            self.button.set_label(self.verb.capitalize() + "…")
-            self.button.update_property([Gtk.AccessibleProperty.DESCRIPTION], [self.title.get_label()])
+        self.button.set_label((self.verb or "").capitalize() + "…")
+        self.button.update_property([Gtk.AccessibleProperty.DESCRIPTION], [self.title.get_label()])
 
 
 class PlanDialog(Gtk.Window):
@@ -114,30 +107,25 @@ class PlanDialog(Gtk.Window):
     def __init__(self, parent, verb, row, others, plan, on_agree):
         would_go, steps, findings, _, details = plan
         super().__init__(transient_for=parent, modal=True, title=f"{verb} {row.address}", default_width=520)
-        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, margin_top=12, margin_bottom=12, margin_start=12, margin_end=12)
-        box.append(label(f"{row.name} ({row.address})", "heading"))
+        content = [label(f"{row.name} ({row.address})", "heading")]
         if others:
-            box.append(label("These devices share its IOMMU group, and go along:"))
-            for other in others:
-                box.append(label(f"• {other.name} ({other.address})"))
+            content.append(label("These devices share its IOMMU group, and go along:"))
+            content += [label(f"• {other.name} ({other.address})") for other in others]
         for _, address, evidence, overridden, facts in findings:
             if not overridden:
-                box.append(label(f"{address}: {evidence}", "error"))
+                content.append(label(f"{address}: {evidence}", "error"))
                 if "Cure" in facts:
-                    box.append(label(facts["Cure"], "dim-label", selectable=True))
-        for warning in details.get("warnings", []):
-            box.append(label(warning, "warning"))
+                    content.append(label(facts["Cure"], "dim-label", selectable=True))
+        content += [label(warning, "warning") for warning in details.get("warnings", [])]
         lines = "\n".join(f"{number}. {action} {address}: {reason}" for number, (action, address, reason, _) in enumerate(steps, 1))
         if steps:
-            box.append(Gtk.Expander(label=f"What vfiod will do: {len(steps)} steps", child=label(lines, "caption")))
-        buttons = Gtk.Box(spacing=8, halign=Gtk.Align.END, margin_top=8)
+            content.append(Gtk.Expander(label=f"What vfiod will do: {len(steps)} steps", child=label(lines, "caption")))
         close, agree = Gtk.Button(label="Close"), Gtk.Button(label=verb, sensitive=would_go, css_classes=["suggested-action"])
         close.connect("clicked", lambda _: self.close())
         agree.connect("clicked", lambda _: (self.close(), on_agree()))
-        for button in (close, agree):
-            buttons.append(button)
-        box.append(buttons)
-        self.set_child(Gtk.ScrolledWindow(child=box, hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True,
+        content.append(box(close, agree, spacing=8, halign=Gtk.Align.END, along=4))
+        whole = box(*content, vertical=True, spacing=8, across=12, along=12)
+        self.set_child(Gtk.ScrolledWindow(child=whole, hscrollbar_policy=Gtk.PolicyType.NEVER, propagate_natural_height=True,
                                           max_content_height=600))
         self.set_default_widget(agree)
 
@@ -149,46 +137,36 @@ class Panel(Gtk.ApplicationWindow):
         self.list = Gtk.ListBox(selection_mode=Gtk.SelectionMode.NONE, css_classes=["rich-list"])
         self.list.set_sort_func(lambda one, other: (one.address > other.address) - (one.address < other.address))
         self.sentence, self.cure, close = label("", "error"), label("", "dim-label", selectable=True), Gtk.Button(label="Close")
-        news = Gtk.Box(spacing=12, margin_top=8, margin_bottom=8, margin_start=12, margin_end=12)
-        text = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=4, hexpand=True)
-        for box, widget in ((text, self.sentence), (text, self.cure), (news, text), (news, close)):
-            box.append(widget)
         close.set_valign(Gtk.Align.CENTER)
         close.connect("clicked", lambda _: self.show_error("", "", ""))
-        self.news = Gtk.Revealer(child=news)
-        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL)
-        box.append(self.news)
-        box.append(Gtk.ScrolledWindow(child=self.list, vexpand=True))
-        self.set_child(box)
-        self.away = False
+        text = box(self.sentence, self.cure, vertical=True, spacing=4, hexpand=True)
+        self.news = Gtk.Revealer(child=box(text, close, spacing=12, across=12, along=8))
+        self.set_child(box(self.news, Gtk.ScrolledWindow(child=self.list, vexpand=True), vertical=True))
         self.vfiod = Vfiod(bus, self.show_devices, self.show_error, self.show_away)
 
-    def show_devices(self, devices):
-        if self.away:
-            self.away = False
+    def show_devices(self, rows):
+        devices = [row for row in rows if row[9]["Endpoint"]]
+        if not self.list.get_sensitive():
             self.show_error("", "", "")
-        self.list.set_sensitive(True)
+            self.list.set_sensitive(True)
         for address in self.rows.keys() - {device[0] for device in devices}:
             self.list.remove(self.rows.pop(address))
         for device in devices:
-            if row := self.rows.get(device[0]):
-                row.show_device(device)
-            else:
-                row = self.rows[device[0]] = Row(self.ask)
-                row.show_device(device)
+            row = self.rows.get(device[0]) or Row(self.ask)
+            row.show_device(device)
+            if device[0] not in self.rows:
+                self.rows[device[0]] = row
                 self.list.append(row)
 
     def show_error(self, name, sentence, cure):
-        if name in AWAY:
-            return
-        self.sentence.set_label(sentence)
-        self.cure.set_label(cure)
-        self.cure.set_visible(cure != "")
-        self.news.set_reveal_child(sentence != "")
+        if name not in AWAY:
+            self.sentence.set_label(sentence)
+            self.cure.set_label(cure)
+            self.cure.set_visible(cure != "")
+            self.news.set_reveal_child(sentence != "")
 
     def show_away(self):
         """The devices stay as they are without vfiod."""
-        self.away = True
         self.list.set_sensitive(False)
         self.show_error("", "vfiod does not run. Jobs continue without it.", "systemctl start vfiod")
 

@@ -92,14 +92,18 @@ def check_page(tap, path, build):
     tap.equal("cockpit-vfiod has the files of the page", set(packed), set(made))
     tap.equal("they are as they were built", [name for name in made if packed.get(name) != made[name]], [])
     fields = subprocess.run(["dpkg-deb", "--field", str(path), "Architecture", "Depends"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    tap.equal("it is for all architectures, and depends on Cockpit and vfiod", fields,
-              "Architecture: all\nDepends: cockpit-bridge (>= 266), vfiod\n")
+    tap.equal("it is for all architectures, and depends on Cockpit and this vfiod", fields,
+              f"Architecture: all\nDepends: cockpit-bridge (>= 266), vfiod (>= {package_version()})\n")
+
+
+def package_version():
+    changelog = (debian.ROOT / "debian/changelog").read_text(encoding="utf-8")
+    return re.match(r"vfiod \(([^)]*)\)", changelog).group(1)
 
 
 def check_version(tap):
-    changelog = (debian.ROOT / "debian/changelog").read_text(encoding="utf-8")
     project = (debian.ROOT / "meson.build").read_text(encoding="utf-8")
-    tap.equal("debian/changelog has the version of meson.build", re.match(r"vfiod \(([^)]*)\)", changelog).group(1),
+    tap.equal("debian/changelog has the version of meson.build", package_version(),
               re.search(r"version: '([^']*)'", project).group(1))
 
 

@@ -26,10 +26,10 @@
 /* Shorter than on a real host, so that helpers end and start during the tests. */
 #define HELPERS_IDLE_US 500000
 
-/* Shorter than on a real host, too. */
 /* Longer: tests compare links that were read at the start. */
 #define LINKS_START_US 5000000
 
+/* Shorter than on a real host, too. */
 static const LeaseLimits lease_limits = {
                 .leases = {.total = 8, .per_user = 2, .for_root = 4},
                 .claim_us = 6000000,
