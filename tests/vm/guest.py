@@ -378,6 +378,15 @@ class Guest:
                     raise
                 time.sleep(0.1)
 
+    def await_deleted(self, identifier, timeout=60):
+        """Wait until the guest has released a device, and can take another one in this slot. The kernel still waits for a second after
+        it has switched the slot off. If it sees the next card then, and the button that QEMU presses with it afterwards, it switches
+        the slot off again. The only sign of the end is the state of the thread of the slot."""
+        event = self.qmp.await_event("DEVICE_DELETED", timeout=timeout, device=identifier)
+        if not self.wait_for("! cat /proc/[0-9]*/stat 2>/dev/null | grep -q 'pciehp) [DR]'"):
+            raise TimeoutError("the slots are still busy")
+        return event
+
     def pull(self, identifier, attempts=3):
         """Take a device out of its slot: wait until the guest has released it. The kernel forgets the button of the slot if
         it still handles a former event of the slot, so the button is pressed again."""
@@ -390,7 +399,7 @@ class Guest:
                     return
                 raise
             try:
-                self.qmp.await_event("DEVICE_DELETED", timeout=30, device=identifier)
+                self.await_deleted(identifier, 30)
                 return
             except QmpTimeout:
                 if attempt == attempts - 1:

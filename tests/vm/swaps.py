@@ -131,7 +131,7 @@ def check_held(machine):
         holder.stop()
         tap.check("after it is released, vfiod signals the state absent",
                   signals.state(place, "absent"), signals.lines())
-        guest.qmp.await_event("DEVICE_DELETED", device="plugged")
+        guest.await_deleted("plugged")
         plug_known(machine)
         tap.equal("plugged in again, the card is detached again",
                   eventually(lambda: view.state(place), "detached"), "detached")
