@@ -59,9 +59,9 @@ def rule_that_nobody_has_checked(tap, here):
         page.until(FINE)
         fill(page, "#rule-text", text.replace("10d3", "10dx"))
         # From the change on, what was said about the text before is gone.
-        tap.check("nothing is said about a text before it is checked", not page.evaluate("document.querySelector('#rule-fine')"))
+        tap.check("nothing is said about a text before it is checked", not page.evaluate("Boolean(document.querySelector('#rule-fine'))"))
         page.until("document.querySelector('#rule-fault')")
         fill(page, "#rule-text", text)
-        tap.check("neither about the cure", not page.evaluate("document.querySelector('#rule-fault')"))
+        tap.check("neither about the cure", not page.evaluate("Boolean(document.querySelector('#rule-fault'))"))
         page.until(FINE)
         page.click_text("Cancel")
