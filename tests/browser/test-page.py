@@ -27,6 +27,7 @@ import picture
 import rule_views  # noqa: F401
 import vf_views  # noqa: F401
 import views  # noqa: F401
+import word_views  # noqa: F401
 from chromium import BrowserError
 from place import picture_folder, place, story
 from suite import TESTS
