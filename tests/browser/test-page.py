@@ -15,11 +15,14 @@ import sys
 import time
 
 import actions  # noqa: F401
+import bad_days  # noqa: F401
 import foreign_views  # noqa: F401
 import languages  # noqa: F401
 import late_answer  # noqa: F401
 import latency
 import lease_views  # noqa: F401
+import no_iommu
+import nothing_polls  # noqa: F401
 import past  # noqa: F401
 import people  # noqa: F401
 import picture
@@ -32,6 +35,7 @@ from suite import TESTS
 from tap import Tap
 
 BYTES_MAX = 600000
+NO_IOMMU_TESTS = [no_iommu.no_iommu, no_iommu.empty_views]
 
 
 def many_rows(tap, here):
@@ -79,6 +83,11 @@ def run_inside(choice):
         with place(build, latency.topology()) as here:
             run_test(tap, here, latency.many_functions)
             run_test(tap, here, many_rows)
+    chosen = [one for one in NO_IOMMU_TESTS if not choice.tests or one.__name__ in choice.tests]
+    if chosen:
+        with place(build, story("no-iommu")) as here:
+            for function in chosen:
+                run_test(tap, here, function)
     tap.note(f"the screenshots are in {picture_folder(build)}")
     return tap.finish()
 
