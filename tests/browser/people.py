@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests of how different people use the page: by keyboard, on small screens, with a screen reader, in the dark."""
 
-from place import NARROW, WIDE
-from suite import NIC, PORT_1, SCREEN, enabled, test
+from looks import look, press
+from place import WIDE
+from suite import NIC, PORT_1, PORT_2, SCREEN, enabled, test
 
 VIEWS = {"devices": (), "topology": ("topology",), "overview": ("overview",), "jobs": ("jobs",), "device": ("device", PORT_1)}
 LOADED = {"devices": "document.querySelector('[data-address]')", "overview": "document.querySelector('#diagnosis .pf-v6-c-alert')",
@@ -36,23 +37,53 @@ def keyboard(tap, here):
     here.sim.run("reattach", NIC)
 
 
+def until_guard(page):
+    page.click("#detach")
+    page.until("document.querySelector('#change-dialog [data-finding=display]')")
+
+
 @test
 def widths_and_accessibility(tap, here):
-    for width in (NARROW, WIDE):
-        for name, path in VIEWS.items():
-            page = here.open(*path, width=width, height=800)
-            page.until(LOADED[name])
-            here.picture(page, f"{name}-{width}")
-            tap.check(f"{name} fits into {width} pixels", page.evaluate(
-                "[document.documentElement, ...document.querySelectorAll('.pf-v6-c-page__main')].every(e => e.scrollWidth <= e.clientWidth)"))
-            tap.equal(f"axe-core finds nothing serious: {name}, {width} pixels", here.serious(page), [])
-            here.close(page)
-    for width in (NARROW, WIDE):
-        page = here.open("device", SCREEN, width=width, height=800)
-        page.click("#detach")
-        page.until("document.querySelector('#change-dialog [data-finding=display]')")
-        here.picture(page, f"guard-{width}")
-        tap.equal(f"axe-core finds nothing serious: dialog, {width} pixels", here.serious(page), [])
+    for name, path in VIEWS.items():
+        look(tap, here, name, path, lambda page, name=name: page.until(LOADED[name]))
+    look(tap, here, "guard", ("device", SCREEN), until_guard)
+
+
+@test
+def keyboard_companion_and_trial(tap, here):
+    page = here.open("device", PORT_1)
+    press(page, "#detach")
+    press(page, f"[id='companion-{PORT_2}']", " ")
+    press(page, "#trial", " ")
+    page.until("document.querySelector('#trial').checked && " + enabled("#change-submit"))
+    here.sim.kernel("stall 3")
+    press(page, "#change-submit")
+    here.sim.kernel("wait-pending 1")
+    press(page, "#change-dialog [data-job] button")
+    page.until("document.querySelector('#change-dialog [data-job] button').disabled")
+    here.sim.kernel("resume")
+    page.until("document.querySelector('#change-dialog [data-error=Cancelled]')")
+    tap.equal("a companion and a cancel need no mouse", [here.state(PORT_1), here.state(PORT_2)], [("host", "e1000")] * 2)
+    press(page, "#change-submit")
+    page.until("document.querySelector('[data-trial=\"10\"]')")
+    tap.equal("a trial needs no mouse", here.reverts(), 1)
+    press(page, "[data-trial] button")
+    page.until("!document.querySelector('[data-trial]')")
+    tap.equal("its confirmation neither", (here.reverts(), here.state(PORT_2)[0]), (0, "detached"))
+    here.sim.run("reattach", PORT_1)
+
+
+@test
+def keyboard_override(tap, here):
+    page = here.open("device", SCREEN)
+    press(page, "#detach")
+    press(page, "#overrides button")
+    press(page, "#override-display", " ")
+    page.until("document.querySelector('[data-finding=display][data-overridden=true]')")
+    press(page, "#change-submit")
+    page.until("document.querySelector('#reattach')")
+    tap.equal("an override needs no mouse", here.state(SCREEN)[0], "detached")
+    here.sim.run("reattach", SCREEN)
 
 
 @test

@@ -160,5 +160,6 @@ def place(build, topology):
 LAB = []
 
 
-def story():
-    return STORY.read_text()
+def story(name="story"):
+    """The text of a topology."""
+    return STORY.with_name(f"{name}.conf").read_text()

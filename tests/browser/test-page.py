@@ -16,11 +16,14 @@ import time
 
 import actions  # noqa: F401
 import false_answers  # noqa: F401
+import bad_days  # noqa: F401
 import foreign_views  # noqa: F401
 import languages  # noqa: F401
 import late_answer  # noqa: F401
 import latency
 import lease_views  # noqa: F401
+import no_iommu
+import nothing_polls  # noqa: F401
 import past  # noqa: F401
 import people  # noqa: F401
 import picture
@@ -34,6 +37,7 @@ from suite import TESTS
 from tap import Tap
 
 BYTES_MAX = 600000
+NO_IOMMU_TESTS = [no_iommu.no_iommu, no_iommu.empty_views]
 
 
 def many_rows(tap, here):
@@ -81,6 +85,11 @@ def run_inside(choice):
         with place(build, latency.topology()) as here:
             run_test(tap, here, latency.many_functions)
             run_test(tap, here, many_rows)
+    chosen = [one for one in NO_IOMMU_TESTS if not choice.tests or one.__name__ in choice.tests]
+    if chosen:
+        with place(build, story("no-iommu")) as here:
+            for function in chosen:
+                run_test(tap, here, function)
     tap.note(f"the screenshots are in {picture_folder(build)}")
     return tap.finish()
 
