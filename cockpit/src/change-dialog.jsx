@@ -122,7 +122,7 @@ export function ChangeDialog({ verb, device, state, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.change(words.method, device.Address, { ...optionsOf(choice), plan: variant("s", plan.fingerprint) });
+            await vfiod.change(words.method, "sa{sv}", device.Address, { ...optionsOf(choice), plan: variant("s", plan.fingerprint) });
             onClose(format(words.done, deviceName(device), device.Address));
         } catch (problem) {
             setError(problem);

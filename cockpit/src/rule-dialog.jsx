@@ -154,8 +154,8 @@ export function RuleDialog({ rule, state, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.command(MANAGER, "Manager", "ChangeRules", "a(ssa{sv})a{sv}", changeOf(name, text, version),
-                                waits ? { "no-apply": variant("b", true) } : {});
+            await vfiod.changeRules(MANAGER, "Manager", "ChangeRules", "a(ssa{sv})a{sv}", changeOf(name, text, version),
+                                    waits ? { "no-apply": variant("b", true) } : {});
             onClose(format(rule ? _("Rule $0 was changed") : _("Rule $0 was added"), name));
         } catch (refusal) {
             setError(refusal);

@@ -42,7 +42,7 @@ function RemoveDialog({ rule, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.command(rule.path, "Rule", "Remove", "a{sv}", {});
+            await vfiod.changeRules(rule.path, "Rule", "Remove", "a{sv}", {});
             onClose(format(_("Rule $0 was removed"), rule.name));
         } catch (problem) {
             setError(problem);

@@ -37,14 +37,16 @@ function optionsOf({ use, driver, override }) {
     return options;
 }
 
-function set(call, device, choice) {
-    return vfiod[call](MANAGER, "Manager", "SetVirtualFunctions", "sua{sv}", device.Address, choice.count, optionsOf(choice));
+const METHOD = "SetVirtualFunctions", TYPE = "sua{sv}";
+
+function argumentsOf(device, choice) {
+    return [device.Address, choice.count, optionsOf(choice)];
 }
 
 // What vfiod would do for the choice of this key: `nothing`, or the error with its findings.
 async function dryRun(device, choice, key) {
     try {
-        const [changes] = await set("check", device, choice);
+        const [changes] = await vfiod.check(MANAGER, "Manager", METHOD, TYPE, ...argumentsOf(device, choice));
         return { key, nothing: changes.length > 0 || (choice.count === 0 && device.VirtualFunctions.length === 0), findings: [] };
     } catch (error) {
         const rows = (error.details && error.details.Findings) || [];
@@ -178,7 +180,7 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await set("command", device, choice);
+            await vfiod.change(METHOD, TYPE, ...argumentsOf(device, choice));
             onClose(format(ngettext("$0 has $1 virtual function now", "$0 has $1 virtual functions now", choice.count),
                                    device.Address, choice.count));
         } catch (problem) {

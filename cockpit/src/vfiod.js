@@ -18,6 +18,9 @@ const PROBLEMS = {
     "no-session": _("Cockpit has lost its connection to the host."),
 };
 
+// The answer to a call was lost: vfiod can have done what it was asked for.
+const LOST = ["disconnected", "terminated", "replaced"];
+
 const EMPTY = { manager: {}, devices: [], groups: new Map(), jobs: [], rules: [], leases: [] };
 
 // A value of an option, with its D-Bus type.
@@ -208,20 +211,27 @@ class Connection {
         return this.client.call(MANAGER, INTERFACE, method, args, { type, flags: "i" });
     }
 
-    // Detaches, reattaches and the like: waits until the job has ended. Only the answer of this call has the reason of a failure,
-    // because everybody can read the signals.
-    change(method, selector, options) {
-        return this.command(MANAGER, "Manager", method, "sa{sv}", selector, options);
+    // Detaches, reattaches and the like: waits until the job has ended. The last argument are options. Only the answer of this call has
+    // the reason of a failure, because everybody can read the signals.
+    change(method, type, ...args) {
+        return this.command(MANAGER, "Manager", method, type, args, ({ problem }) => problem === "replaced"
+            ? _("The page has connected to vfiod again meanwhile. If the job has begun, it continues: look at the state of the device.")
+            : _("vfiod has ended. The job continues: look at the state of the device."));
     }
 
-    // Calls a method that changes something. Its last argument are options, and its errors have details.
-    async command(path, name, method, type, ...args) {
+    // Changes rules, which is no job. The last argument are options.
+    changeRules(path, name, method, type, ...args) {
+        return this.command(path, name, method, type, args, () => _("It is not known whether the rule was changed."));
+    }
+
+    // Calls a method that changes something. Its errors have details. `describeLoss` makes the sentence for an answer that was lost.
+    async command(path, name, method, type, args, describeLoss) {
         try {
             return await this.callDetailed(true, path, name, method, type, args);
         } catch (error) {
-            if (error.name === "org.freedesktop.DBus.Error.NoReply" || error.problem)
-                throw new Error(_("vfiod has ended. The job continues: look at the state of the device."));
-            throw error;
+            if (error.name === "org.freedesktop.DBus.Error.NoReply" || LOST.includes(error.problem))
+                throw new Error(describeLoss(error));
+            throw error.problem ? new Error(PROBLEMS[error.problem] || error.message) : error;
         }
     }
 
