@@ -216,7 +216,7 @@ export function DevicePage({ address, state }) {
                     <GridItem lg={12}><History address={address} /></GridItem>
                 </Grid>
             </PageSection>
-            {verb && <ChangeDialog verb={verb} device={device} state={state} onClose={text => { setVerb(null); setNews(text || null) }} />}
+            {verb && <ChangeDialog verb={verb} device={device} state={state} onClose={() => { setVerb(null); setNews(null) }} onNews={setNews} />}
         </>
     );
 }

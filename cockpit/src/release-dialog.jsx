@@ -8,7 +8,7 @@ import {
 import { listHolders } from "./device-page.jsx";
 import { Failure } from "./failure.jsx";
 import { _, format } from "./i18n.js";
-import { useAnswer } from "./use-vfiod.js";
+import { useAnswer, useFinish } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
 
 function holderText({ pid, command, unit }) {
@@ -51,7 +51,8 @@ function Force({ isForced, force }) {
     );
 }
 
-export function ReleaseDialog({ lease, user, onClose }) {
+export function ReleaseDialog({ lease, user, onClose, onNews }) {
+    const finish = useFinish(onClose, onNews);
     const [isForced, force] = useState(false);
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState(null);
@@ -60,7 +61,7 @@ export function ReleaseDialog({ lease, user, onClose }) {
         setError(null);
         try {
             await vfiod.release(lease.path, isForced ? { force: variant("b", true) } : {});
-            onClose(format(_("The end of lease $0 has begun"), lease.Number));
+            finish(format(_("The end of lease $0 has begun"), lease.Number));
         } catch (problem) {
             setError(problem);
             setBusy(false);

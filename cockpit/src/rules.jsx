@@ -11,6 +11,7 @@ import { Failure } from "./failure.jsx";
 import { _, format } from "./i18n.js";
 import { RuleCard } from "./rule-card.jsx";
 import { RuleDialog } from "./rule-dialog.jsx";
+import { useFinish } from "./use-vfiod.js";
 import { details, matchOf, vfiod } from "./vfiod.js";
 
 // So many rules are shown at first.
@@ -35,7 +36,8 @@ function ruleOf(row, objects) {
     };
 }
 
-function RemoveDialog({ rule, onClose }) {
+function RemoveDialog({ rule, onClose, onNews }) {
+    const finish = useFinish(onClose, onNews);
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
     const submit = async () => {
@@ -43,7 +45,7 @@ function RemoveDialog({ rule, onClose }) {
         setError(null);
         try {
             await vfiod.changeRules(rule.path, "Rule", "Remove", "a{sv}", {});
-            onClose(format(_("Rule $0 was removed"), rule.name));
+            finish(format(_("Rule $0 was removed"), rule.name));
         } catch (problem) {
             setError(problem);
             setBusy(false);
@@ -81,11 +83,7 @@ export function Rules({ state }) {
     const [whole, setWhole] = useState(false);
     const rules = state.ruleFiles.map(row => ruleOf(row, state.rules));
     const shown = whole ? rules : rules.slice(0, SHOWN);
-    const close = text => {
-        setOpen(null);
-        if (text)
-            setNews(text);
-    };
+    const close = () => setOpen(null);
     // The dialog shows the rule as it is now.
     const chosen = open && open.rule && (rules.find(one => one.name === open.rule.name) || open.rule);
     return (
@@ -123,8 +121,8 @@ export function Rules({ state }) {
                         </StackItem>}
                     </Stack>}
             </PageSection>
-            {open && open.kind === "remove" && <RemoveDialog rule={chosen} onClose={close} />}
-            {open && open.kind !== "remove" && <RuleDialog rule={chosen} state={state} onClose={close} />}
+            {open && open.kind === "remove" && <RemoveDialog rule={chosen} onClose={close} onNews={setNews} />}
+            {open && open.kind !== "remove" && <RuleDialog rule={chosen} state={state} onClose={close} onNews={setNews} />}
         </>
     );
 }

@@ -11,7 +11,7 @@ import { Cure, Failure } from "./failure.jsx";
 import { _, format, ngettext } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
 import { Finding } from "./plan.jsx";
-import { useAnswer } from "./use-vfiod.js";
+import { useAnswer, useFinish } from "./use-vfiod.js";
 import { details, variant, vfiod } from "./vfiod.js";
 import { availability, finding as findingName } from "./words.js";
 
@@ -163,7 +163,8 @@ function Plan({ plan, device, devices, choice }) {
     );
 }
 
-export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
+export function VirtualFunctionsDialog({ device, devices, job, onClose, onNews }) {
+    const finish = useFinish(onClose, onNews);
     const [choice, setChoice] = useState({ count: device.VirtualFunctions.length, use: "host", driver: "", override: [] });
     const [overriding, setOverriding] = useState(false);
     const [busy, setBusy] = useState(false);
@@ -181,8 +182,8 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
         setError(null);
         try {
             await vfiod.change(METHOD, TYPE, ...argumentsOf(device, choice));
-            onClose(format(ngettext("$0 has $1 virtual function now", "$0 has $1 virtual functions now", choice.count),
-                                   device.Address, choice.count));
+            finish(format(ngettext("$0 has $1 virtual function now", "$0 has $1 virtual functions now", choice.count),
+                          device.Address, choice.count));
         } catch (problem) {
             setError(problem);
             setBusy(false);
