@@ -109,8 +109,9 @@ class Connection {
             this.owner = undefined;
             this.generation++;
             old.close();
-            this.calls.close();
         }
+        // Its rights can be those of before.
+        this.calls.close();
         const client = this.client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
         client.addEventListener("close", (_event, options) => {
             if (this.client !== client)
