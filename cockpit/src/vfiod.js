@@ -207,9 +207,13 @@ class Connection {
 
     // Calls a method of the Manager. The user may be asked for a password.
     call(method, type, ...args) {
+        return this.callObject(MANAGER, "Manager", method, type, args);
+    }
+
+    callObject(path, name, method, type, args) {
         if (!this.client)
             return Promise.reject(new Error(_("There is no connection to vfiod.")));
-        return this.client.call(MANAGER, INTERFACE, method, args, { type, flags: "i" });
+        return this.client.call(path, `org.vfiod1.${name}`, method, args, { type, flags: "i" });
     }
 
     // Detaches, reattaches and the like: waits until the job has ended. The last argument are options. Only the answer of this call has
@@ -250,11 +254,11 @@ class Connection {
     }
 
     release(path, options) {
-        return this.client.call(path, "org.vfiod1.Lease", "Release", [options], { type: "a{sv}", flags: "i" });
+        return this.callObject(path, "Lease", "Release", "a{sv}", [options]);
     }
 
     cancel(path) {
-        return this.client.call(path, "org.vfiod1.Job", "Cancel", [{}], { type: "a{sv}", flags: "i" });
+        return this.callObject(path, "Job", "Cancel", "a{sv}", [{}]);
     }
 
     readRuleFiles() {
