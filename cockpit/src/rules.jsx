@@ -12,7 +12,9 @@ import { _, format } from "./i18n.js";
 import { RuleCard } from "./rule-card.jsx";
 import { RuleDialog } from "./rule-dialog.jsx";
 import { useFinish } from "./use-vfiod.js";
-import { details, matchOf, vfiod } from "./vfiod.js";
+import { details, matchOf, variant, vfiod } from "./vfiod.js";
+
+const MANAGER = "/org/vfiod1";
 
 // So many rules are shown at first.
 const SHOWN = 50;
@@ -40,11 +42,15 @@ function RemoveDialog({ rule, onClose, onNews }) {
     const finish = useFinish(onClose, onNews);
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
+    // Of the rule that the user has seen.
+    const [version] = useState(rule.version);
+    const isOld = rule.version !== version;
     const submit = async () => {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.changeRules(rule.path, "Rule", "Remove", "a{sv}", {});
+            await vfiod.changeRules(MANAGER, "Manager", "ChangeRules", "a(ssa{sv})a{sv}",
+                                    [[rule.name, "delete", { VersionId: variant("t", version) }]], {});
             finish(format(_("Rule $0 was removed"), rule.name));
         } catch (problem) {
             setError(problem);
@@ -57,12 +63,15 @@ function RemoveDialog({ rule, onClose, onNews }) {
             <ModalBody id="remove-body">
                 <Stack hasGutter>
                     {error && <StackItem><Failure title={_("The rule was not removed")} error={error} /></StackItem>}
+                    {isOld && <StackItem><Alert isInline variant="warning" component="h3" id="remove-old" title={_("Somebody else has changed this rule")}>
+                        <Content component="p">{_("Close this dialog and look at the rule again.")}</Content>
+                    </Alert></StackItem>}
                     <StackItem><Content component="p">{format(_("vfiod deletes the file $0."), rule.file)}</Content></StackItem>
                     <StackItem><Content component="p">{_("Devices do not change now: what is detached stays detached until somebody reattaches it. If a package has a rule of the same name, that rule counts again.")}</Content></StackItem>
                 </Stack>
             </ModalBody>
             <ModalFooter>
-                <Button variant="danger" id="remove-submit" isLoading={busy} isDisabled={busy} onClick={submit}>{_("Remove")}</Button>
+                <Button variant="danger" id="remove-submit" isLoading={busy} isDisabled={busy || isOld} onClick={submit}>{_("Remove")}</Button>
                 <Button variant="link" onClick={() => onClose()}>{_("Cancel")}</Button>
             </ModalFooter>
         </Modal>
