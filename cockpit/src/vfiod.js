@@ -271,7 +271,7 @@ class Connection {
 
     readEndedJobs() {
         const generation = this.generation;
-        this.call("ListJobs", "").then(([rows]) => this.publish({
+        this.call("ListJobs", "").then(([rows]) => generation === this.generation && this.publish({
             endedJobs: rows.filter(row => row[1] === "/").map(
                 ([Number, , Kind, State, GroupNumber, DeviceAddresses, , , , , , , Started, dictionary]) =>
                     ({ Number, Kind, State, GroupNumber, DeviceAddresses, Started, ...details(dictionary) })),
