@@ -44,7 +44,7 @@ function RemoveDialog({ rule, onClose, onNews }) {
     const [busy, setBusy] = useState(false);
     // Of the rule that the user has seen.
     const [version] = useState(rule.version);
-    const isOld = rule.version !== version;
+    const isOld = !busy && rule.version !== version;
     const submit = async () => {
         setBusy(true);
         setError(null);

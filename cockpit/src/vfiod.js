@@ -48,9 +48,10 @@ class Connection {
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
-        // What signals have changed since load() has asked, and how often they have changed the properties of each object.
-        this.missed = null;
-        this.told = new Map();
+        // What signals have changed since load() has asked; and of each object, which of all changes of properties was its last one.
+        this.changesWhileLoading = null;
+        this.lastChanges = new Map();
+        this.changeCount = 0;
         this.calls = new CallChannel(NAME, { bus: "system", superuser: "try" });
         this.watchName();
         this.connect();
@@ -124,14 +125,18 @@ class Connection {
             this.client === client && receive(path, args));
         on({ path_namespace: MANAGER, interface: PROPERTIES, member: "PropertiesChanged" }, (path, [name, changed, invalidated]) =>
             this.apply(() => {
-                this.told.set(path, (this.told.get(path) ?? 0) + 1);
+                this.lastChanges.set(path, ++this.changeCount);
                 if (this.model.change(path, name, changed, invalidated))
                     this.read(path, name);
             }));
         on({ path: MANAGER, interface: OBJECTS, member: "InterfacesAdded" }, (_path, [path, interfaces]) =>
             this.apply(() => this.model.add(path, interfaces)));
         on({ path: MANAGER, interface: OBJECTS, member: "InterfacesRemoved" }, (_path, [path, names]) =>
-            this.apply(() => this.model.remove(path, names)));
+            this.apply(() => {
+                this.model.remove(path, names);
+                if (!this.model.objects.has(path))
+                    this.lastChanges.delete(path);
+            }));
         on({ path: MANAGER, interface: INTERFACE, member: "JobRemoved" }, () => this.readEndedJobs());
         on({ path: MANAGER, interface: INTERFACE, member: "RulesChanged" }, () => this.readRuleFiles());
         this.load();
@@ -140,8 +145,8 @@ class Connection {
     // Changes the model, as a signal tells. Cockpit hands over an answer some time after it has come, so a signal that vfiod sent after the
     // answer can be handled before it: what changes meanwhile is kept for load(), and read() reads again.
     apply(change) {
-        if (this.missed)
-            this.missed.push(change);
+        if (this.changesWhileLoading)
+            this.changesWhileLoading.push(change);
         change();
         this.publishSoon();
     }
@@ -158,13 +163,15 @@ class Connection {
 
     lose(problem) {
         this.generation++;
+        this.changesWhileLoading = null;
         this.publish({ phase: this.state.phase === "ready" || this.state.phase === "lost" ? "lost" : "failed", problem });
     }
 
     // Reads the whole state once. This also starts vfiod, where systemd can start it.
     load() {
         const generation = ++this.generation;
-        this.missed = [];
+        this.changesWhileLoading = [];
+        this.lastChanges.clear();
         this.publish({ phase: this.state.phase === "ready" ? "ready" : "connecting" });
         // GetManagedObjects tells nothing about the Manager itself.
         Promise.all([
@@ -174,9 +181,9 @@ class Connection {
             if (generation !== this.generation)
                 return;
             this.model.load({ ...managed, [MANAGER]: { [INTERFACE]: manager } });
-            const missed = this.missed;
-            this.missed = null;
-            for (const change of missed)
+            const changes = this.changesWhileLoading;
+            this.changesWhileLoading = null;
+            for (const change of changes)
                 change();
             this.publish({ phase: "ready", problem: null, ...this.model.snapshot() });
             this.readEndedJobs();
@@ -194,11 +201,12 @@ class Connection {
 
     read(path, name) {
         const generation = this.generation;
-        const told = this.told.get(path);
+        const last = this.lastChanges.get(path);
         this.client.call(path, PROPERTIES, "GetAll", [name], { type: "s" }).then(([all]) => {
-            if (generation !== this.generation)
+            // It may be gone.
+            if (generation !== this.generation || !this.lastChanges.has(path))
                 return;
-            if (told !== this.told.get(path))
+            if (last !== this.lastChanges.get(path))
                 this.read(path, name);
             else
                 this.apply(() => this.model.change(path, name, all, []));
