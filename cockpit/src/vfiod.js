@@ -48,7 +48,7 @@ class Connection {
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
-        // What signals have changed since load() has asked; and of each object, which of all changes of properties was its last one.
+        // What signals have changed since load() has asked, and the number of the last change of each object.
         this.changesWhileLoading = null;
         this.lastChanges = new Map();
         this.changeCount = 0;
