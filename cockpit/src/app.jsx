@@ -6,6 +6,7 @@ import {
     PageSection, Spinner,
 } from "@patternfly/react-core";
 
+import { Boundary } from "./boundary.jsx";
 import { DevicePage } from "./device-page.jsx";
 import { Devices } from "./devices.jsx";
 import { _, format } from "./i18n.js";
@@ -88,7 +89,7 @@ export function App() {
                 </Alert>
             </PageSection>}
             <Trials groups={state.groups} devices={state.devices} />
-            <View path={path} state={state} />
+            <Boundary key={path.join("/")}><View path={path} state={state} /></Boundary>
         </Page>
     );
 }

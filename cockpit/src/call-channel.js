@@ -24,8 +24,9 @@ export class CallChannel {
         const channel = this.channel = cockpit.channel({ payload: "dbus-json3", name: this.name, ...this.options });
         channel.addEventListener("message", (_event, text) => this.receive(JSON.parse(text)));
         channel.addEventListener("close", (_event, { problem, message }) => {
-            if (this.channel === channel)
-                this.channel = null;
+            if (this.channel !== channel)
+                return;
+            this.channel = null;
             this.fail(problem || "disconnected", message);
         });
     }
@@ -58,8 +59,12 @@ export class CallChannel {
         });
     }
 
+    // The calls that have no answer yet fail with the problem "replaced".
     close() {
-        if (this.channel)
-            this.channel.close();
+        const channel = this.channel;
+        this.channel = null;
+        if (channel)
+            channel.close();
+        this.fail("replaced");
     }
 }

@@ -9,7 +9,7 @@ import { Failure } from "./failure.jsx";
 import { _, format } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
 import { Finding, Steps, Warnings, makePlan } from "./plan.jsx";
-import { useAnswer } from "./use-vfiod.js";
+import { useAnswer, useFinish } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
 import { deviceName, hostNames } from "./words.js";
 
@@ -104,7 +104,8 @@ function usePlan(device, verb, choice) {
     return { plan: answer, planError: error, loading, isCurrent: Boolean(answer) && answer.key === key };
 }
 
-export function ChangeDialog({ verb, device, state, onClose }) {
+export function ChangeDialog({ verb, device, state, onClose, onNews }) {
+    const finish = useFinish(onClose, onNews);
     const words = VERBS[verb];
     const [choice, setChoice] = useState({ companions: [], override: [], switches: [], trial: false });
     const [overriding, setOverriding] = useState(false);
@@ -124,8 +125,8 @@ export function ChangeDialog({ verb, device, state, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.change(words.method, device.Address, { ...optionsOf(choice), plan: variant("s", plan.fingerprint) });
-            onClose(format(words.done, deviceName(device), device.Address));
+            await vfiod.change(words.method, "sa{sv}", device.Address, { ...optionsOf(choice), plan: variant("s", plan.fingerprint) });
+            finish(format(words.done, deviceName(device), device.Address));
         } catch (problem) {
             setError(problem);
             setBusy(false);

@@ -12,13 +12,14 @@ import { AvailabilityLabel } from "./device-card.jsx";
 import { Failure } from "./failure.jsx";
 import { Fragment } from "./fragment.jsx";
 import { History } from "./history.jsx";
-import { _, format, ngettext } from "./i18n.js";
+import { holderText, listHolders } from "./holders.js";
+import { _, format } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
 import { Diagnosis } from "./overview.jsx";
 import { PlanView, makePlan } from "./plan.jsx";
 import { Said } from "./said.jsx";
 import { href, useAnswer } from "./use-vfiod.js";
-import { details, variant, vfiod } from "./vfiod.js";
+import { variant } from "./vfiod.js";
 import { availability, deviceName, hostNames, ids, link } from "./words.js";
 
 function Fact({ term, children }) {
@@ -119,18 +120,6 @@ function Plan({ device, verb }) {
     );
 }
 
-export async function listHolders(selector) {
-    const [rows] = await vfiod.call("ListHolders", "sa{sv}", selector, {});
-    return rows.map(([pid, command, unit, path, address, dictionary]) => ({ pid, command, unit, path, address, ...details(dictionary) }));
-}
-
-// A process, with its unit and what it has open.
-function holderText({ pid, command, unit, path, More }) {
-    const process = pid ? format(_("$0 (process $1)"), command, pid) : command;
-    const whole = [process, unit].filter(Boolean).join(", ") + (path ? `: ${path}` : "");
-    return More ? format(ngettext("$0, and $1 more", "$0, and $1 more", More), whole, More) : whole;
-}
-
 function Holders({ device }) {
     const { answer, error, loading, again } = useAnswer(() => listHolders(device.Address), [device]);
     return (
@@ -216,7 +205,7 @@ export function DevicePage({ address, state }) {
                     <GridItem lg={12}><History address={address} /></GridItem>
                 </Grid>
             </PageSection>
-            {verb && <ChangeDialog verb={verb} device={device} state={state} onClose={text => { setVerb(null); setNews(text || null) }} />}
+            {verb && <ChangeDialog verb={verb} device={device} state={state} onClose={() => { setVerb(null); setNews(null) }} onNews={setNews} />}
         </>
     );
 }

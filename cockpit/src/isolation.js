@@ -49,10 +49,19 @@ async function ask(group, options) {
     return { path: checks.filter(check => check.code === "path"), reasons: checks.filter(check => check.code.startsWith("isolation-")) };
 }
 
-async function explain(group) {
+async function explainNow(group) {
     const answer = await ask(group, {});
     const spaces = await readSpaces(answer.path.map(check => check.device));
     return Object.keys(spaces).length > 0 ? ask(group, { "config-space": variant("a{say}", spaces) }) : answer;
+}
+
+let last = Promise.resolve();
+
+// One group at a time, also if several views ask.
+function explain(group) {
+    const answer = last.then(() => explainNow(group));
+    last = answer.catch(() => null);
+    return answer;
 }
 
 // {explanations, explain(number)}: of each group that was asked for, an {answer}, an {error} or {isAsked: true}.

@@ -23,7 +23,16 @@ function text(value) {
     return typeof one === "string" ? one : "";
 }
 
-function entryOf(json) {
+// null if the line has no entry with a time.
+function entryOf(line) {
+    let json;
+    try {
+        json = JSON.parse(line);
+    } catch {
+        return null;
+    }
+    if (Number.isNaN(new Date(Number(json.__REALTIME_TIMESTAMP) / 1000).getTime()))
+        return null;
     return {
         cursor: json.__CURSOR, time: Number(json.__REALTIME_TIMESTAMP) / 1000, id: text(json.MESSAGE_ID), message: text(json.MESSAGE),
         isBad: Number(json.PRIORITY) <= 4, caller: text(json.VFIOD_CALLER), uid: text(json.VFIOD_CALLER_UID),
@@ -38,11 +47,13 @@ function lineReader(take, warn) {
         const lines = (rest + data).split("\n");
         rest = lines.pop();
         const entries = [];
-        for (const line of lines)
-            if (line.startsWith("{"))
-                entries.push(entryOf(JSON.parse(line)));
+        for (const line of lines) {
+            const entry = line.startsWith("{") ? entryOf(line) : null;
+            if (entry)
+                entries.push(entry);
             else if (line)
                 warn(line);
+        }
         if (entries.length > 0)
             take(entries);
     };

@@ -125,7 +125,7 @@ export function Leases({ state }) {
                         ))}
                     </Stack>}
             </PageSection>
-            {open && <ReleaseDialog lease={open} user={userName(users, open.Uid)} onClose={text => { setChosen(null); setNews(text || null) }} />}
+            {open && <ReleaseDialog lease={open} user={userName(users, open.Uid)} onClose={() => setChosen(null)} onNews={setNews} />}
         </>
     );
 }

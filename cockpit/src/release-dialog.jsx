@@ -5,16 +5,11 @@ import {
     Alert, Button, Checkbox, Content, ExpandableSection, List, ListItem, Modal, ModalBody, ModalFooter, ModalHeader, Spinner, Stack, StackItem,
 } from "@patternfly/react-core";
 
-import { listHolders } from "./device-page.jsx";
 import { Failure } from "./failure.jsx";
+import { holderText, listHolders } from "./holders.js";
 import { _, format } from "./i18n.js";
-import { useAnswer } from "./use-vfiod.js";
+import { useAnswer, useFinish } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
-
-function holderText({ pid, command, unit }) {
-    const name = pid ? format(_("$0 (process $1)"), command, pid) : command;
-    return unit ? `${name}, ${unit}` : name;
-}
 
 export function Holders({ lease }) {
     const { answer, error } = useAnswer(() => listHolders(`group:${lease.GroupNumber}`), [lease.GroupNumber, lease.State, lease.Holder]);
@@ -51,7 +46,8 @@ function Force({ isForced, force }) {
     );
 }
 
-export function ReleaseDialog({ lease, user, onClose }) {
+export function ReleaseDialog({ lease, user, onClose, onNews }) {
+    const finish = useFinish(onClose, onNews);
     const [isForced, force] = useState(false);
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState(null);
@@ -60,7 +56,7 @@ export function ReleaseDialog({ lease, user, onClose }) {
         setError(null);
         try {
             await vfiod.release(lease.path, isForced ? { force: variant("b", true) } : {});
-            onClose(format(_("Lease $0 is ending"), lease.Number));
+            finish(format(_("Lease $0 is ending"), lease.Number));
         } catch (problem) {
             setError(problem);
             setBusy(false);

@@ -132,7 +132,7 @@ export function RuleCard({ rule, place, devices, admin, onEdit, onRemove }) {
     const run = on => {
         setBusy(true);
         setError(null);
-        vfiod.command(rule.path, "Rule", "SetEnabled", "ba{sv}", on, { "version-id": variant("t", rule.version) })
+        vfiod.changeRules(rule.path, "Rule", "SetEnabled", "ba{sv}", on, { "version-id": variant("t", rule.version) })
             .catch(setError).finally(() => setBusy(false));
     };
     return (

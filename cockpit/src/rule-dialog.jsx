@@ -12,7 +12,7 @@ import { _, format } from "./i18n.js";
 import { originOf } from "./rule-card.jsx";
 import { RuleForm } from "./rule-form.jsx";
 import { fieldsOf, getWords, nameIsValid, nameOf, setFields } from "./rule-text.js";
-import { useAnswer } from "./use-vfiod.js";
+import { useAnswer, useFinish } from "./use-vfiod.js";
 import { variant, vfiod } from "./vfiod.js";
 
 const MANAGER = "/org/vfiod1";
@@ -135,7 +135,8 @@ function submitLabel(rule, overrides) {
     return rule ? _("Save") : _("Add");
 }
 
-export function RuleDialog({ rule, state, onClose }) {
+export function RuleDialog({ rule, state, onClose, onNews }) {
+    const finish = useFinish(onClose, onNews);
     const draft = useDraft(rule);
     const [mode, setMode] = useState(rule && rule.state === "off" ? "text" : "form");
     const [waits, setWaits] = useState(false);
@@ -156,9 +157,9 @@ export function RuleDialog({ rule, state, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.command(MANAGER, "Manager", "ChangeRules", "a(ssa{sv})a{sv}", changeOf(name, text, version),
-                                waits ? { "no-apply": variant("b", true) } : {});
-            onClose(format(rule ? _("Rule $0 was changed") : _("Rule $0 was added"), name));
+            await vfiod.changeRules(MANAGER, "Manager", "ChangeRules", "a(ssa{sv})a{sv}", changeOf(name, text, version),
+                                    waits ? { "no-apply": variant("b", true) } : {});
+            finish(format(rule ? _("Rule $0 was changed") : _("Rule $0 was added"), name));
         } catch (refusal) {
             setError(refusal);
             setBusy(false);

@@ -8,12 +8,12 @@ function sectionOf(key) {
     return MATCH.includes(key) ? "Match" : "Detach";
 }
 
-// The lines, each with its section and, if it sets one, its key and value.
+// The lines, each with its section and, if it sets one, its key and value. As vfiod reads them: blanks around "=" and at the end do not count.
 function linesOf(text) {
     let section = "";
     return text.split("\n").map(line => {
         const heading = /^\[([^\]]*)\]\s*$/.exec(line);
-        const setting = /^([A-Za-z]+)=(.*?)\r?$/.exec(line);
+        const setting = /^([A-Za-z]+)[ \t]*=[ \t]*(.*?)[ \t]*\r?$/.exec(line);
         if (heading)
             section = heading[1];
         return heading ? { line, section, heading: true } : { line, section, key: setting && setting[1], value: setting && setting[2] };

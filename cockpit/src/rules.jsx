@@ -11,7 +11,10 @@ import { Failure } from "./failure.jsx";
 import { _, format } from "./i18n.js";
 import { RuleCard } from "./rule-card.jsx";
 import { RuleDialog } from "./rule-dialog.jsx";
-import { details, matchOf, vfiod } from "./vfiod.js";
+import { useFinish } from "./use-vfiod.js";
+import { details, matchOf, variant, vfiod } from "./vfiod.js";
+
+const MANAGER = "/org/vfiod1";
 
 // So many rules are shown at first.
 const SHOWN = 50;
@@ -35,15 +38,20 @@ function ruleOf(row, objects) {
     };
 }
 
-function RemoveDialog({ rule, onClose }) {
+function RemoveDialog({ rule, onClose, onNews }) {
+    const finish = useFinish(onClose, onNews);
     const [error, setError] = useState(null);
     const [busy, setBusy] = useState(false);
+    // Of the rule that the user has seen.
+    const [version] = useState(rule.version);
+    const isOld = !busy && rule.version !== version;
     const submit = async () => {
         setBusy(true);
         setError(null);
         try {
-            await vfiod.command(rule.path, "Rule", "Remove", "a{sv}", {});
-            onClose(format(_("Rule $0 was removed"), rule.name));
+            await vfiod.changeRules(MANAGER, "Manager", "ChangeRules", "a(ssa{sv})a{sv}",
+                                    [[rule.name, "delete", { VersionId: variant("t", version) }]], {});
+            finish(format(_("Rule $0 was removed"), rule.name));
         } catch (problem) {
             setError(problem);
             setBusy(false);
@@ -55,12 +63,15 @@ function RemoveDialog({ rule, onClose }) {
             <ModalBody id="remove-body">
                 <Stack hasGutter>
                     {error && <StackItem><Failure title={_("The rule was not removed")} error={error} /></StackItem>}
+                    {isOld && <StackItem><Alert isInline variant="warning" component="h3" id="remove-old" title={_("Somebody else has changed this rule")}>
+                        <Content component="p">{_("Close this dialog and look at the rule again.")}</Content>
+                    </Alert></StackItem>}
                     <StackItem><Content component="p">{format(_("vfiod deletes the file $0."), rule.file)}</Content></StackItem>
                     <StackItem><Content component="p">{_("Devices do not change now: what is detached stays detached until somebody reattaches it. If a package has a rule of the same name, that rule counts again.")}</Content></StackItem>
                 </Stack>
             </ModalBody>
             <ModalFooter>
-                <Button variant="danger" id="remove-submit" isLoading={busy} isDisabled={busy} onClick={submit}>{_("Remove")}</Button>
+                <Button variant="danger" id="remove-submit" isLoading={busy} isDisabled={busy || isOld} onClick={submit}>{_("Remove")}</Button>
                 <Button variant="link" onClick={() => onClose()}>{_("Cancel")}</Button>
             </ModalFooter>
         </Modal>
@@ -81,11 +92,7 @@ export function Rules({ state }) {
     const [whole, setWhole] = useState(false);
     const rules = state.ruleFiles.map(row => ruleOf(row, state.rules));
     const shown = whole ? rules : rules.slice(0, SHOWN);
-    const close = text => {
-        setOpen(null);
-        if (text)
-            setNews(text);
-    };
+    const close = () => setOpen(null);
     // The dialog shows the rule as it is now.
     const chosen = open && open.rule && (rules.find(one => one.name === open.rule.name) || open.rule);
     return (
@@ -123,8 +130,8 @@ export function Rules({ state }) {
                         </StackItem>}
                     </Stack>}
             </PageSection>
-            {open && open.kind === "remove" && <RemoveDialog rule={chosen} onClose={close} />}
-            {open && open.kind !== "remove" && <RuleDialog rule={chosen} state={state} onClose={close} />}
+            {open && open.kind === "remove" && <RemoveDialog rule={chosen} onClose={close} onNews={setNews} />}
+            {open && open.kind !== "remove" && <RuleDialog rule={chosen} state={state} onClose={close} onNews={setNews} />}
         </>
     );
 }

@@ -47,3 +47,18 @@ export function useAnswer(ask, keys) {
     }, [again]);
     return { ...state, again };
 }
+
+// For a dialog that waits for an answer: a function that gives the news to the view, and closes the dialog. If the user has closed it
+// meanwhile, another one can be open, which stays.
+export function useFinish(onClose, onNews) {
+    const isShown = useRef(false);
+    useEffect(() => {
+        isShown.current = true;
+        return () => { isShown.current = false };
+    }, []);
+    return text => {
+        if (isShown.current)
+            onClose();
+        onNews(text);
+    };
+}

@@ -11,7 +11,7 @@ import { Cure, Failure } from "./failure.jsx";
 import { _, format, ngettext } from "./i18n.js";
 import { JobProgress } from "./job.jsx";
 import { Finding } from "./plan.jsx";
-import { useAnswer } from "./use-vfiod.js";
+import { useAnswer, useFinish } from "./use-vfiod.js";
 import { details, variant, vfiod } from "./vfiod.js";
 import { availability } from "./words.js";
 
@@ -37,14 +37,16 @@ function optionsOf({ use, driver, override }) {
     return options;
 }
 
-function set(call, device, choice) {
-    return vfiod[call](MANAGER, "Manager", "SetVirtualFunctions", "sua{sv}", device.Address, choice.count, optionsOf(choice));
+const METHOD = "SetVirtualFunctions", TYPE = "sua{sv}";
+
+function argumentsOf(device, choice) {
+    return [device.Address, choice.count, optionsOf(choice)];
 }
 
 // What vfiod would do for the choice of this key: `nothing`, or the error with its findings.
 async function dryRun(device, choice, key) {
     try {
-        const [changes] = await set("check", device, choice);
+        const [changes] = await vfiod.check(MANAGER, "Manager", METHOD, TYPE, ...argumentsOf(device, choice));
         return { key, nothing: changes.length > 0 || (choice.count === 0 && device.VirtualFunctions.length === 0), findings: [] };
     } catch (error) {
         const rows = (error.details && error.details.Findings) || [];
@@ -159,7 +161,8 @@ function Plan({ plan, device, devices, choice }) {
     );
 }
 
-export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
+export function VirtualFunctionsDialog({ device, devices, job, onClose, onNews }) {
+    const finish = useFinish(onClose, onNews);
     const [choice, setChoice] = useState({ count: device.VirtualFunctions.length, use: "host", driver: "", override: [] });
     const [overriding, setOverriding] = useState(false);
     const [busy, setBusy] = useState(false);
@@ -176,9 +179,9 @@ export function VirtualFunctionsDialog({ device, devices, job, onClose }) {
         setBusy(true);
         setError(null);
         try {
-            await set("command", device, choice);
-            onClose(format(ngettext("$0 has $1 virtual function now", "$0 has $1 virtual functions now", choice.count),
-                                   device.Address, choice.count));
+            await vfiod.change(METHOD, TYPE, ...argumentsOf(device, choice));
+            finish(format(ngettext("$0 has $1 virtual function now", "$0 has $1 virtual functions now", choice.count),
+                          device.Address, choice.count));
         } catch (problem) {
             setError(problem);
             setBusy(false);

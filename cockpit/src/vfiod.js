@@ -18,6 +18,9 @@ const PROBLEMS = {
     "no-session": _("Cockpit has lost its connection to the host."),
 };
 
+// The answer to a call was lost: vfiod can have done what it was asked for.
+const LOST = ["disconnected", "terminated", "replaced"];
+
 const EMPTY = { manager: {}, devices: [], groups: new Map(), jobs: [], rules: [], leases: [] };
 
 // A value of an option, with its D-Bus type.
@@ -45,9 +48,10 @@ class Connection {
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
-        // What signals have changed since load() has asked, and how often they have changed the properties of each object.
-        this.missed = null;
-        this.told = new Map();
+        // What signals have changed since load() has asked, and the number of the last change of each object.
+        this.changesWhileLoading = null;
+        this.lastChanges = new Map();
+        this.changeCount = 0;
         this.calls = new CallChannel(NAME, { bus: "system", superuser: "try" });
         this.watchName();
         this.connect();
@@ -106,8 +110,9 @@ class Connection {
             this.owner = undefined;
             this.generation++;
             old.close();
-            this.calls.close();
         }
+        // Its rights can be those of before.
+        this.calls.close();
         const client = this.client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
         client.addEventListener("close", (_event, options) => {
             if (this.client !== client)
@@ -120,14 +125,18 @@ class Connection {
             this.client === client && receive(path, args));
         on({ path_namespace: MANAGER, interface: PROPERTIES, member: "PropertiesChanged" }, (path, [name, changed, invalidated]) =>
             this.apply(() => {
-                this.told.set(path, (this.told.get(path) ?? 0) + 1);
+                this.lastChanges.set(path, ++this.changeCount);
                 if (this.model.change(path, name, changed, invalidated))
                     this.read(path, name);
             }));
         on({ path: MANAGER, interface: OBJECTS, member: "InterfacesAdded" }, (_path, [path, interfaces]) =>
             this.apply(() => this.model.add(path, interfaces)));
         on({ path: MANAGER, interface: OBJECTS, member: "InterfacesRemoved" }, (_path, [path, names]) =>
-            this.apply(() => this.model.remove(path, names)));
+            this.apply(() => {
+                this.model.remove(path, names);
+                if (!this.model.objects.has(path))
+                    this.lastChanges.delete(path);
+            }));
         on({ path: MANAGER, interface: INTERFACE, member: "JobRemoved" }, () => this.readEndedJobs());
         on({ path: MANAGER, interface: INTERFACE, member: "RulesChanged" }, () => this.readRuleFiles());
         this.load();
@@ -136,8 +145,8 @@ class Connection {
     // Changes the model, as a signal tells. Cockpit hands over an answer some time after it has come, so a signal that vfiod sent after the
     // answer can be handled before it: what changes meanwhile is kept for load(), and read() reads again.
     apply(change) {
-        if (this.missed)
-            this.missed.push(change);
+        if (this.changesWhileLoading)
+            this.changesWhileLoading.push(change);
         change();
         this.publishSoon();
     }
@@ -154,13 +163,15 @@ class Connection {
 
     lose(problem) {
         this.generation++;
+        this.changesWhileLoading = null;
         this.publish({ phase: this.state.phase === "ready" || this.state.phase === "lost" ? "lost" : "failed", problem });
     }
 
     // Reads the whole state once. This also starts vfiod, where systemd can start it.
     load() {
         const generation = ++this.generation;
-        this.missed = [];
+        this.changesWhileLoading = [];
+        this.lastChanges.clear();
         this.publish({ phase: this.state.phase === "ready" ? "ready" : "connecting" });
         // GetManagedObjects tells nothing about the Manager itself.
         Promise.all([
@@ -170,9 +181,9 @@ class Connection {
             if (generation !== this.generation)
                 return;
             this.model.load({ ...managed, [MANAGER]: { [INTERFACE]: manager } });
-            const missed = this.missed;
-            this.missed = null;
-            for (const change of missed)
+            const changes = this.changesWhileLoading;
+            this.changesWhileLoading = null;
+            for (const change of changes)
                 change();
             this.publish({ phase: "ready", problem: null, ...this.model.snapshot() });
             this.readEndedJobs();
@@ -190,11 +201,12 @@ class Connection {
 
     read(path, name) {
         const generation = this.generation;
-        const told = this.told.get(path);
+        const last = this.lastChanges.get(path);
         this.client.call(path, PROPERTIES, "GetAll", [name], { type: "s" }).then(([all]) => {
-            if (generation !== this.generation)
+            // It may be gone.
+            if (generation !== this.generation || !this.lastChanges.has(path))
                 return;
-            if (told !== this.told.get(path))
+            if (last !== this.lastChanges.get(path))
                 this.read(path, name);
             else
                 this.apply(() => this.model.change(path, name, all, []));
@@ -203,25 +215,36 @@ class Connection {
 
     // Calls a method of the Manager. The user may be asked for a password.
     call(method, type, ...args) {
+        return this.callObject(MANAGER, "Manager", method, type, args);
+    }
+
+    callObject(path, name, method, type, args) {
         if (!this.client)
             return Promise.reject(new Error(_("There is no connection to vfiod.")));
-        return this.client.call(MANAGER, INTERFACE, method, args, { type, flags: "i" });
+        return this.client.call(path, `org.vfiod1.${name}`, method, args, { type, flags: "i" });
     }
 
-    // Detaches, reattaches and the like: waits until the job has ended. Only the answer of this call has the reason of a failure,
-    // because everybody can read the signals.
-    change(method, selector, options) {
-        return this.command(MANAGER, "Manager", method, "sa{sv}", selector, options);
+    // Detaches, reattaches and the like: waits until the job has ended. The last argument are options. Only the answer of this call has
+    // the reason of a failure, because everybody can read the signals.
+    change(method, type, ...args) {
+        return this.command(MANAGER, "Manager", method, type, args, ({ problem }) => problem === "replaced"
+            ? _("The page has connected to vfiod again meanwhile. If the job has begun, it continues: look at the state of the device.")
+            : _("vfiod has ended. The job continues: look at the state of the device."));
     }
 
-    // Calls a method that changes something. Its last argument are options, and its errors have details.
-    async command(path, name, method, type, ...args) {
+    // Changes rules, which is no job. The last argument are options.
+    changeRules(path, name, method, type, ...args) {
+        return this.command(path, name, method, type, args, () => _("It is not known whether the rule was changed."));
+    }
+
+    // Calls a method that changes something. Its errors have details. `describeLoss` makes the sentence for an answer that was lost.
+    async command(path, name, method, type, args, describeLoss) {
         try {
             return await this.callDetailed(true, path, name, method, type, args);
         } catch (error) {
-            if (error.name === "org.freedesktop.DBus.Error.NoReply" || error.problem)
-                throw new Error(_("vfiod has ended. The job continues: look at the state of the device."));
-            throw error;
+            if (error.name === "org.freedesktop.DBus.Error.NoReply" || LOST.includes(error.problem))
+                throw new Error(describeLoss(error));
+            throw error.problem ? new Error(PROBLEMS[error.problem] || error.message) : error;
         }
     }
 
@@ -239,11 +262,11 @@ class Connection {
     }
 
     release(path, options) {
-        return this.client.call(path, "org.vfiod1.Lease", "Release", [options], { type: "a{sv}", flags: "i" });
+        return this.callObject(path, "Lease", "Release", "a{sv}", [options]);
     }
 
     cancel(path) {
-        return this.client.call(path, "org.vfiod1.Job", "Cancel", [{}], { type: "a{sv}", flags: "i" });
+        return this.callObject(path, "Job", "Cancel", "a{sv}", [{}]);
     }
 
     readRuleFiles() {
@@ -256,7 +279,7 @@ class Connection {
 
     readEndedJobs() {
         const generation = this.generation;
-        this.call("ListJobs", "").then(([rows]) => this.publish({
+        this.call("ListJobs", "").then(([rows]) => generation === this.generation && this.publish({
             endedJobs: rows.filter(row => row[1] === "/").map(
                 ([Number, , Kind, State, GroupNumber, DeviceAddresses, , , , , , , Started, dictionary]) =>
                     ({ Number, Kind, State, GroupNumber, DeviceAddresses, Started, ...details(dictionary) })),

@@ -117,7 +117,7 @@ export function VirtualFunctions({ state }) {
                     </Stack>}
             </PageSection>
             {open && <VirtualFunctionsDialog device={open} devices={devices} job={jobOf(open, state.jobs)}
-                onClose={text => { setChosen(null); setNews(text || null) }} />}
+                onClose={() => setChosen(null)} onNews={setNews} />}
         </>
     );
 }

@@ -1,15 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the page does if vfiod answers what it should not: the page has the rights of the administrator, and vfiod does not."""
+"""What the page does with answers that are strange, lost or late."""
 
-from suite import test
+import signal
 
-# Changes the messages from the bridge with a function of the test, and notes what the page sends.
+from journal import Journal
+from looks import fill, text_of
+from rule_views import FINE, NONE_RULE, OWN, rule, rules
+from suite import NIC, enabled, open_dialog, submit, test
+
+# Hands the messages from the bridge to a function of the test, which returns what the page gets: null for nothing, or nothing yet. Notes what
+# the page sends.
 BETWEEN = """(() => {
     const Real = window.WebSocket;
     window.sent = [];
     window.WebSocket = class extends Real {
         set onmessage(receive) {
-            super.onmessage = event => receive({ data: typeof event.data === "string" ? (%s)(event.data) : event.data });
+            super.onmessage = event => {
+                const pass = data => receive({ data });
+                const data = typeof event.data === "string" ? (%s)(event.data, pass) : event.data;
+                if (data !== null)
+                    pass(data);
+            };
         }
         send(data) {
             window.sent.push(String(data));
@@ -36,3 +47,111 @@ def strange_addresses(tap, here):
     read = page.evaluate(READ)
     tap.check("the page reads what devices say", len(read) > 0)
     tap.equal("it reads nothing that is no device of the host", [text for text in read if "etc" in text or "aa:00.0" in text], [])
+
+
+# Whether a message is the answer of the call that changes rules.
+IS_ANSWER = """const id = /"reply":.*("id":"[0-9]+")/.exec(text);
+    const isAnswer = id && window.sent.some(one => one.includes("ChangeRules") && !one.includes("dry-run") && one.includes(id[1]));"""
+# It becomes the error of a bus daemon whose client has ended.
+NO_REPLY = """text => {
+    %s
+    return isAnswer ? text.replace(/"reply":[^]*$/, `"error":["org.freedesktop.DBus.Error.NoReply",["lost"]],${id[1]}}`) : text;
+}""" % IS_ANSWER
+# It waits for release().
+LATE = """(text, pass) => {
+    %s
+    if (!isAnswer || window.release)
+        return text;
+    window.release = () => pass(text);
+    document.documentElement.dataset.held = "";
+    return null;
+}""" % IS_ANSWER
+DEAF = """text => window.isDeaf && text.includes('"signal":') ? null : text"""
+# No entries: one is no JSON, and one has no possible time. They are as long as before.
+BAD_ENTRIES = r"""text => text.split("\n").map(line => line.includes("a broken entry") ? line.replace('"__CURSOR"', "!__CURSOR!")
+    : line.includes("a strange entry") ? line.replace(/("__REALTIME_TIMESTAMP":")[0-9]+/, "$19e99            ") : line).join("\n")"""
+NO_RESETS = """text => text.replaceAll('"ResetMethods":', '"SetResMethods":')"""
+
+
+@test
+def lost_answers(tap, here):
+    page = open_dialog(here, NIC)
+    here.sim.kernel("stall 3")
+    submit(page)
+    here.sim.kernel("wait-pending 1")
+    here.sim.end_vfiod(signal.SIGKILL)
+    page.until_text("The job continues", "#change-dialog [data-error]")
+    tap.check("if vfiod ends, its job continues", True)
+    here.sim.kernel("resume")
+    here.sim.start_vfiod()
+    here.restore()
+    with rules(here, {"40-none": NONE_RULE}):
+        page = here.open("rules", first=BETWEEN % NO_REPLY)
+        page.until(rule("40-none", "active"))
+        page.click("[data-edit='40-none']")
+        page.until(FINE)
+        fill(page, "#rule-class", "03")
+        page.until(FINE)
+        page.click("#rule-submit")
+        page.until_text("The rule was not written", "#rule-dialog")
+        tap.contains("without an answer, it is not known whether a rule was changed", text_of(page, "#rule-dialog [data-error]"),
+                     "It is not known whether the rule was changed.")
+
+
+@test
+def late_answers(tap, here):
+    with rules(here, {"40-none": NONE_RULE}):
+        page = here.open("rules", first=BETWEEN % LATE)
+        page.until(rule("40-none", "active"))
+        page.click("[data-remove='40-none']")
+        page.click("#remove-submit")
+        page.until("document.documentElement.dataset.held === ''")
+        page.click_text("Cancel")
+        page.until("!document.querySelector('#remove-dialog')")
+        page.click("#add-rule")
+        page.until("document.querySelector('#rule-dialog')")
+        page.evaluate("window.release(); true")
+        page.until_text("Rule 40-none was removed", "#news")
+        tap.check("a late answer does not close another dialog", page.evaluate("Boolean(document.querySelector('#rule-dialog'))"))
+
+
+@test
+def rules_replaced_meanwhile(tap, here):
+    with rules(here, {"40-none": NONE_RULE}):
+        page = here.open("rules", first=BETWEEN % DEAF)
+        page.until(rule("40-none", "active"))
+        page.click("[data-remove='40-none']")
+        page.until(enabled("#remove-submit"))
+        page.evaluate("window.isDeaf = true")
+        (OWN / "40-none.conf").write_text(NONE_RULE.replace("ffff", "fffe"))
+        here.sim.run("rescan")
+        page.click("#remove-submit")
+        page.until("document.querySelector('#remove-dialog [data-error], #news')")
+        tap.check("a rule that somebody else has replaced is not deleted", (OWN / "40-none.conf").exists())
+        tap.equal("the dialog says why", page.evaluate("document.querySelector('#remove-dialog [data-error]')?.dataset.error"), "RuleChanged")
+        page.evaluate("window.isDeaf = false")
+        (OWN / "40-none.conf").write_text(NONE_RULE.replace("ffff", "fffd"))
+        here.sim.run("rescan")
+        page.until("document.querySelector('#remove-old')")
+        tap.check("when the page knows, it does not offer it", not page.evaluate(enabled("#remove-submit")))
+
+
+@test
+def bad_entries(tap, here):
+    with Journal() as journal:
+        for text in ("a broken entry", "a strange entry", "a good entry"):
+            journal.write("01", MESSAGE=text, VFIOD_DEVICE=NIC, VFIOD_CALLER="recovery")
+        page = here.open("device", NIC, first=BETWEEN % BAD_ENTRIES)
+        page.until_text("a good entry", "#history")
+        tap.equal("lines that are no entries are left out", page.evaluate("document.querySelectorAll('#history [data-entry]').length"), 1)
+
+
+@test
+def failed_view(tap, here):
+    page = here.open("device", NIC, first=BETWEEN % NO_RESETS)
+    page.until("document.querySelector('#page-failed')")
+    tap.contains("a view that fails leaves a sentence", text_of(page, "#page-failed"), "cannot be shown")
+    tap.check("the console has the error", len(page.complaints()) > 0)
+    page.click_text("Overview")
+    page.until("document.querySelector('#diagnosis')")
+    tap.check("the other views work", not page.evaluate("document.querySelector('#page-failed')"))

@@ -176,6 +176,20 @@ def rules_edit(tap, here):
 
 
 @test
+def rules_blanks(tap, here):
+    text = "[Match] \nVendor = 10de\nDevice =ffff \n\n[Detach]\nOverride = storage\nEnabled = no\n"
+    with rules(here, {"10-blanks": text}):
+        page = open_edit(here, "10-blanks")
+        page.until(FINE)
+        tap.equal("blanks around the = do not count", page.evaluate(
+            "['vendor', 'device'].map(key => document.querySelector(`#rule-${key}`).value)"), ["10de", "ffff"])
+        tap.check("the rule is shown as disabled", not page.evaluate("document.querySelector('#rule-enabled').checked"))
+        tap.equal("its override is known", text_of(page, "#rule-submit"), "Write with overrides")
+        fill(page, "#rule-vendor", "10df")
+        tap.equal("a field changes its line", text_in_form(page), text.replace("Vendor = 10de", "Vendor=10df"))
+
+
+@test
 def rules_edit_wrong(tap, here):
     with rules(here, {"30-wrong": WRONG_RULE}):
         page = open_edit(here, "30-wrong")
