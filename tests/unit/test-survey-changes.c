@@ -108,7 +108,7 @@ static int run_while(SurveyBed *bed, void (*change_host)(SurveyBed *bed), Proble
         g_autoptr(GDir) folder = g_dir_open(state, 0, NULL);
         g_assert_null(g_dir_read_name(folder));
         for (size_t i = 0; i < bed->plan->n_members; i++)
-                g_clear_pointer(&bed->members[i].origin, device_origin_free);
+                bed->members[i].origin = device_origin_free(bed->members[i].origin);
         report_done(&report);
         return r;
 }
