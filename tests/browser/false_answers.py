@@ -93,7 +93,7 @@ def lost_answers(tap, here):
         fill(page, "#rule-class", "03")
         page.until(FINE)
         page.click("#rule-submit")
-        page.until_text("The rule was not written", "#rule-dialog")
+        page.until_text("The rule was not saved", "#rule-dialog")
         tap.contains("without an answer, it is not known whether a rule was changed", text_of(page, "#rule-dialog [data-error]"),
                      "It is not known whether the rule was changed.")
 

@@ -184,7 +184,7 @@ def rules_blanks(tap, here):
         tap.equal("blanks around the = do not count", page.evaluate(
             "['vendor', 'device'].map(key => document.querySelector(`#rule-${key}`).value)"), ["10de", "ffff"])
         tap.check("the rule is shown as disabled", not page.evaluate("document.querySelector('#rule-enabled').checked"))
-        tap.equal("its override is known", text_of(page, "#rule-submit"), "Write with overrides")
+        tap.equal("its override is known", text_of(page, "#rule-submit"), "Save with overrides")
         fill(page, "#rule-vendor", "10df")
         tap.equal("a field changes its line", text_in_form(page), text.replace("Vendor = 10de", "Vendor=10df"))
 

@@ -15,8 +15,8 @@ import sys
 import time
 
 import actions  # noqa: F401
-import false_answers  # noqa: F401
 import bad_days  # noqa: F401
+import false_answers  # noqa: F401
 import foreign_views  # noqa: F401
 import languages  # noqa: F401
 import late_answer  # noqa: F401
