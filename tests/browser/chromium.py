@@ -72,9 +72,14 @@ OWN_PACKAGES = {"vfiod", "bare", "base1"}
 # Notes in the document whether an element has had a click: the element itself if the second value is true, or else one around it.
 LISTEN = """(() => {
     document.heard = false;
-    document.addEventListener("click", ({ target }) => {
-        const element = document.querySelector(%s);
+    document.addEventListener("click", event => {
+        const element = document.querySelector(%s), { target } = event;
         document.heard = Boolean(element && !(element.control ?? element).disabled && (element.contains(target) || !%s && target.contains(element)));
+        // The element has moved just now, and another one is at its place.
+        if (!document.heard) {
+            event.preventDefault();
+            event.stopImmediatePropagation();
+        }
     }, { capture: true, once: true });
     return true;
 })()"""
