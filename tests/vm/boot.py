@@ -24,6 +24,7 @@ import systems
 from guest import Guest
 from machine import Host
 from tap import Tap
+from tracing import Trace, processes
 from view import UNIT, eventually
 
 BOOT = "/etc/udev/rules.d/10-vfiod.rules"
@@ -160,12 +161,11 @@ def check_reads(machine):
     tap, guest = machine.tap, machine.guest
     guest.check_run("systemctl stop vfiod.service vfiod-worker.service vfiod-worker.socket vfiod-root.socket vfiod.socket")
     before = machine.bindings(*guest.check_run("ls /sys/bus/pci/devices").split())
-    trace = guest.start(f"exec strace --follow-forks --trace={TRACED} --string-limit=200 --output=/run/trace"
-                        " --attach=$(systemctl show --value --property=MainPID systemd-udevd)")
-    trace.read_until("attached")
+    # udev keeps a worker that has nothing to do for some seconds, and gives it the next events.
+    guest.check_run("udevadm settle", 120)
+    trace = Trace(guest, processes(guest, "systemd-udevd"), f"--trace={TRACED} --string-limit=200")
     guest.check_run("udevadm trigger --action=add --subsystem-match=pci --subsystem-match=net && udevadm settle", 120)
-    trace.stop()
-    calls = guest.check_run("cat /run/trace").splitlines()
+    calls = trace.stop()
     tap.check("strace saw udev's events", sum("modalias" in call or "/vendor" in call for call in calls) > 3, calls[-20:])
     tap.equal("no event reads or writes driver_override", [call for call in calls if "driver_override" in call], [])
     tap.equal("no device is changed", machine.bindings(*guest.check_run("ls /sys/bus/pci/devices").split()), before)

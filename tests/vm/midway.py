@@ -10,6 +10,7 @@ import json
 import sys
 
 from machine import ERROR, play
+from tracing import Trace
 from view import REFUSED, UNIT, WORKER, eventually
 
 DELAY = 120 * 1000 * 1000  # microseconds: longer than everything that the test does meanwhile
@@ -24,12 +25,9 @@ class Pause:
     """Stops the daemon's worker before its first write to a sysfs file (or a later write), during a with block."""
 
     def __init__(self, machine, path, occurrence=1):
-        self.guest = machine.guest
         machine.guest.check_run(f"systemctl start {UNIT} {WORKER}")
-        self.tracer = machine.guest.start(
-            f"exec strace --follow-forks --trace-path={path} --trace=write --inject=write:delay_enter={DELAY}:when={occurrence}"
-            f" --output=/run/trace --attach={machine.view.unit('MainPID', WORKER)}")
-        self.tracer.read_until("attached")
+        self.tracer = Trace(machine.guest, [machine.view.unit("MainPID", WORKER)],
+                            f"--trace-path={path} --trace=write --inject=write:delay_enter={DELAY}:when={occurrence}")
 
     def __enter__(self):
         return self

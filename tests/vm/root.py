@@ -19,6 +19,7 @@ from machine import ERROR, Host
 from programs import GuestError
 from rules import Rules, status
 from tap import Tap
+from tracing import Trace
 from view import REFUSED, UNIT, WORKER, eventually
 
 ROUTE = ("ip link set {name} up; ip address add 192.0.2.2/24 dev {name}; ip route add default via 192.0.2.1")
@@ -93,12 +94,10 @@ def traced(machine, words, user):
     calls that could have written."""
     guest = machine.guest
     guest.check_run(f"systemctl restart {UNIT}; systemctl start {WORKER}")
-    trace = guest.start(f"exec strace --follow-forks --decode-fds=path --trace={CALLS} --output=/run/trace"
-                        f" --attach={machine.view.unit('MainPID')} --attach={machine.view.unit('MainPID', WORKER)}")
-    trace.read_until("attached")
+    trace = Trace(guest, [machine.view.unit("MainPID"), machine.view.unit("MainPID", WORKER)],
+                  f"--decode-fds=path --trace={CALLS}")
     status, output = machine.view.vfioctl(words, user)
-    trace.stop()
-    calls = guest.check_run("cat /run/trace").splitlines()
+    calls = trace.stop()
     machine.tap.check("strace traced the daemon and its worker",
                       len({line.split()[0] for line in calls}) > 1, calls[-20:])
     return status, output, [line for line in calls if not HARMLESS.search(line)]
