@@ -215,7 +215,7 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-/* At the start nobody listens yet, so these changes need no signals. */
+/* At the start nobody has read anything yet, so these changes need no signals. */
 static void drop_changes(Manager *manager) {
         ChangeList changes;
 
@@ -249,6 +249,8 @@ static int read_host(Manager *manager, const char *state_folder) {
         manager->state->remove_userdata = manager;
         if ((r = follower_read_all(manager->kernel, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot read the PCI devices of the host");
+        if ((r = link_reader_begin(manager->links)) < 0)
+                return log_error_errno(r, "Cannot read the links of the devices");
         /* A device that is present at the start was not plugged in just now. */
         Device *const *devices = inventory_devices(manager->inventory, &n);
         for (size_t i = 0; i < n; i++)
@@ -256,7 +258,6 @@ static int read_host(Manager *manager, const char *state_folder) {
         if ((r = state_apply(manager->state, manager->inventory)) < 0 ||
                         (r = state_forget_unneeded(manager->state, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot apply the state files in %s", state_folder);
-        drop_changes(manager);
         return 0;
 }
 
@@ -347,19 +348,14 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         manager->uevents = TAKE_PTR(uevents);
         if ((r = inventory_new(&manager->inventory)) < 0 || (r = pci_names_new(&manager->names)) < 0 ||
                         (r = follower_new(manager->kernel, manager->inventory, manager->uevents, &manager->follower)) <
-                                        0)
+                                        0 ||
+                        (r = link_reader_new(event, manager->kernel, manager->inventory, &manager->links)) < 0)
                 return log_error_errno(r, "Cannot start");
         if ((r = read_host(manager, parts->state_folder)) < 0 || (r = watch(manager)) < 0)
                 return r;
         if ((r = driver_check_new(event, manager->kernel, manager->inventory, NEXT_TURN_PRIORITY,
                              &manager->driver_check)) < 0)
                 return log_error_errno(r, "Cannot start");
-        /* The first call may have started the daemon, and its reply is to have the links, too. A device that does
-         * not answer delays the start by LINKS_START_US. */
-        if ((r = link_reader_new(event, manager->kernel, manager->inventory, &manager->links)) < 0 ||
-                        (r = link_reader_read_now(manager->links, parts->links_start_us ?: LINKS_START_US)) < 0)
-                return log_error_errno(r, "Cannot read the links of the devices");
-        drop_changes(manager);
         if ((r = job_table_new(event, manager->kernel, manager->inventory, manager->state, parts->worker,
                              parts->job_limits, &manager->jobs)) < 0 ||
                         (r = job_recover(manager->jobs)) < 0)
@@ -415,6 +411,10 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
                 return log_error_errno(r, "Cannot continue the reverts of an earlier daemon");
         if ((r = serve(manager, parts)) < 0)
                 return r;
+        /* The first call may have started the daemon, and its reply is to have the links, too. No call is processed
+         * before. A device that does not answer delays the start by LINKS_START_US. */
+        link_reader_await(manager->links, parts->links_start_us ?: LINKS_START_US);
+        drop_changes(manager);
         if (root_fd >= 0 &&
                         (r = root_socket_new(&manager->service, event, TAKE_FD(root_fd), &manager->root_socket)) < 0)
                 return log_error_errno(r, "Cannot accept connections on root's socket");

@@ -231,15 +231,16 @@ int link_reader_follow(LinkReader *reader, const ChangeList *changes) {
         return begin_soon(reader);
 }
 
-int link_reader_read_now(LinkReader *reader, uint64_t timeout_us) {
-        uint64_t now = clock_us(CLOCK_MONOTONIC), end = now + timeout_us;
-        int r;
+int link_reader_begin(LinkReader *reader) {
+        int r = link_reader_read_all(reader);
+        return r < 0 ? r : begin(reader);
+}
 
-        if ((r = link_reader_read_all(reader)) < 0 || (r = begin(reader)) < 0)
-                return r;
+void link_reader_await(LinkReader *reader, uint64_t timeout_us) {
+        uint64_t now = clock_us(CLOCK_MONOTONIC), end = now + timeout_us;
+
         for (; reader->current && now < end; now = clock_us(CLOCK_MONOTONIC))
                 (void)child_receive(reader->current->child, end - now);
-        return 0;
 }
 
 int link_reader_new(sd_event *event, const Kernel *kernel, Inventory *inventory, LinkReader **ret) {

@@ -28,9 +28,11 @@ int link_reader_read_all(LinkReader *reader);
 /* Asks for the links of the devices that were added or changed. Returns 0 or a negative errno. */
 int link_reader_follow(LinkReader *reader, const ChangeList *changes);
 
-/* Reads the links of all devices now, and waits at most so long. The links of devices that take longer come later.
- * Returns 0 or a negative errno. */
-int link_reader_read_now(LinkReader *reader, uint64_t timeout_us);
+/* Begins to read the links of all devices at once. Returns 0 or a negative errno. */
+int link_reader_begin(LinkReader *reader);
+
+/* Waits at most so long until these links are in the inventory. The links of devices that take longer come later. */
+void link_reader_await(LinkReader *reader, uint64_t timeout_us);
 
 /* Counts the children that wait for a device that does not answer. */
 size_t link_reader_late(const LinkReader *reader);

@@ -87,11 +87,16 @@ static void set_speed(Bed *bed, const char *address, const char *text) {
         temp_tree_attribute(bed->tree, address, "current_link_speed", text);
 }
 
+static void read_now(Bed *bed, uint64_t timeout_us) {
+        g_assert_cmpint(link_reader_begin(bed->reader), ==, 0);
+        link_reader_await(bed->reader, timeout_us);
+}
+
 /* At the start all links are known at once, unless a device does not answer. */
 static void test_start(void) {
         Bed bed = bed_new();
 
-        g_assert_cmpint(link_reader_read_now(bed.reader, TURN_MAX_US), ==, 0);
+        read_now(&bed, TURN_MAX_US);
         for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
                 const PciLink expected = {.speed = 8000, .speed_max = 16000, .width = 4, .width_max = 8};
 
@@ -101,7 +106,7 @@ static void test_start(void) {
 
         bed = bed_new();
         stall(&bed, FIRST);
-        g_assert_cmpint(link_reader_read_now(bed.reader, 1000), ==, 0);
+        read_now(&bed, 1000);
         g_assert_cmpuint(speed(&bed, SECOND), ==, 0);
         await_speed(&bed, SECOND, 8000);
         await_speed(&bed, THIRD, 8000);
@@ -120,7 +125,7 @@ static void test_follow(void) {
                         {.kind = CHANGE_GROUP_CHANGED, .facts = CHANGED_STATE, .group = 1},
         };
 
-        g_assert_cmpint(link_reader_read_now(bed.reader, TURN_MAX_US), ==, 0);
+        read_now(&bed, TURN_MAX_US);
         for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++)
                 set_speed(&bed, addresses[i], "2.5 GT/s PCIe");
         g_assert_cmpint(link_reader_follow(bed.reader, &(ChangeList){changes, G_N_ELEMENTS(changes)}), >=, 0);
