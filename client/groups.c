@@ -59,12 +59,12 @@ static void write_member(JsonWriter *writer, const Index *index, char *address) 
 
 /* What makes a detach of the group fail. Null if that is not known. */
 static json_t *findings_to_json(const Overview *overview, int32_t group) {
-        const Plan *survey = &overview->survey;
         json_t *array = overview->uses_known ? json_array() : json_null();
+        size_t n;
+        const Finding *const *findings = overview_find_findings(overview, group, &n);
 
-        for (size_t i = 0; array && i < survey->n_findings; i++)
-                if (survey->findings[i].group == group)
-                        array = json_append(array, finding_to_json(&survey->findings[i]));
+        for (size_t i = 0; array && i < n; i++)
+                array = json_append(array, finding_to_json(findings[i]));
         return array;
 }
 
@@ -142,16 +142,14 @@ static int set(Tree *tree, struct libscols_line *line, size_t column, const char
 }
 
 /* Names the guard that keeps the device: nothing if there is no room. */
-static int set_holder(Tree *tree, struct libscols_line *line, const char *address) {
-        const Plan *survey = &tree->overview->survey;
+static int set_holder(Tree *tree, struct libscols_line *line, const Device *device) {
+        size_t n;
+        const Finding *const *findings = overview_find_findings(tree->overview, device->group, &n);
 
-        for (size_t i = 0; i < survey->n_findings && (!tree->narrow || tree->columns->chosen); i++) {
-                const Finding *finding = &survey->findings[i];
-
-                if (streq_ptr(finding->address, address) && finding->options &&
-                                streq_ptr(finding->options[0], "override"))
-                        return set(tree, line, GROUP_COLUMN_HOLDER, finding->guard);
-        }
+        for (size_t i = 0; i < n && (!tree->narrow || tree->columns->chosen); i++)
+                if (streq_ptr(findings[i]->address, device->address) && findings[i]->options &&
+                                streq_ptr(findings[i]->options[0], "override"))
+                        return set(tree, line, GROUP_COLUMN_HOLDER, findings[i]->guard);
         return 0;
 }
 
@@ -179,7 +177,7 @@ static int add_member(Tree *tree, struct libscols_line *parent, char *address) {
         if ((r = set(tree, line, GROUP_COLUMN_STATE, device->state)) < 0 ||
                         (r = set(tree, line, GROUP_COLUMN_DRIVER, device->driver)) < 0 ||
                         (r = set(tree, line, GROUP_COLUMN_NAMES, names)) < 0 ||
-                        (r = set_holder(tree, line, address)) < 0)
+                        (r = set_holder(tree, line, device)) < 0)
                 return r;
         return set(tree, line, GROUP_COLUMN_DEVICE, description);
 }
@@ -264,21 +262,29 @@ static int print_groups(
                             : print_tree(output, groups, &index, columns, overview);
 }
 
+static int compare_numbers(const void *a, const void *b) {
+        const int32_t *x = a, *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
 /* Drops the groups of which the user asked for no member. */
-static void drop_groups(GroupList *groups, const Overview *overview) {
+static int drop_groups(GroupList *groups, const Overview *overview) {
+        _cleanup_free_ int32_t *wanted = calloc(overview->n_rows + 1, sizeof(int32_t));
         size_t n = 0;
 
-        for (size_t i = 0; i < groups->count; i++) {
-                bool wanted = false;
-
-                for (size_t k = 0; k < overview->n_rows && !wanted; k++)
-                        wanted = overview->rows[k].device->group == groups->items[i].number;
-                if (wanted)
+        if (!wanted)
+                return -ENOMEM;
+        for (size_t i = 0; i < overview->n_rows; i++)
+                wanted[i] = overview->rows[i].device->group;
+        qsort(wanted, overview->n_rows, sizeof(int32_t), compare_numbers);
+        for (size_t i = 0; i < groups->count; i++)
+                if (bsearch(&groups->items[i].number, wanted, overview->n_rows, sizeof(int32_t), compare_numbers))
                         groups->items[n++] = TAKE_STRUCT(groups->items[i]);
                 else
                         group_clear(&groups->items[i]);
-        }
         groups->count = n;
+        return 0;
 }
 
 /* Users expect groups. If there are none, they need to know why. */
@@ -327,8 +333,9 @@ ExitCode verb_groups(Invocation *invocation) {
         if (code != EXIT_DONE)
                 return code;
         if (overview.n_rows < overview.devices.count)
-                drop_groups(&groups, &overview);
-        r = print_groups(&invocation->output, &groups, &columns, &overview);
+                r = drop_groups(&groups, &overview);
+        if (r >= 0)
+                r = print_groups(&invocation->output, &groups, &columns, &overview);
         if (r < 0)
                 return report_error(r, NULL);
         if (n_all == 0)

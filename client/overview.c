@@ -108,6 +108,25 @@ static int compare_groups(const void *a, const void *b) {
         return (x->number > y->number) - (x->number < y->number);
 }
 
+/* Findings about the same group keep their order, which is that of the array. */
+static int compare_findings(const void *a, const void *b) {
+        const Finding *x = *(const Finding *const *)a, *y = *(const Finding *const *)b;
+
+        return x->group != y->group ? (x->group > y->group) - (x->group < y->group) : (x > y) - (x < y);
+}
+
+static int sort_findings(Overview *overview) {
+        const Plan *survey = &overview->survey;
+
+        overview->findings = calloc(survey->n_findings + 1, sizeof(Finding *));
+        if (!overview->findings)
+                return -ENOMEM;
+        for (size_t i = 0; i < survey->n_findings; i++)
+                overview->findings[i] = &survey->findings[i];
+        qsort(overview->findings, survey->n_findings, sizeof(Finding *), compare_findings);
+        return 0;
+}
+
 static bool has_available(const DeviceList *devices) {
         for (size_t i = 0; i < devices->count; i++)
                 if (streq_ptr(devices->items[i].availability, "available"))
@@ -134,7 +153,7 @@ static int read_uses(sd_bus *bus, bool wants_groups, Overview *overview) {
         }
         if (groups->count > 0)
                 qsort(groups->items, groups->count, sizeof(GroupUse), compare_groups);
-        return 0;
+        return sort_findings(overview);
 }
 
 const char *overview_find_availability(const Overview *overview, int32_t group) {
@@ -147,6 +166,28 @@ const char *overview_find_availability(const Overview *overview, int32_t group) 
         return found ? found->availability : NULL;
 }
 
+/* Counts the findings about groups with lower numbers. */
+static size_t count_before(const Overview *overview, int64_t group) {
+        size_t low = 0, high = overview->findings ? overview->survey.n_findings : 0;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (overview->findings[middle]->group < group)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+const Finding *const *overview_find_findings(const Overview *overview, int32_t group, size_t *ret_n) {
+        size_t begin = count_before(overview, group);
+
+        *ret_n = count_before(overview, (int64_t)group + 1) - begin;
+        return overview->findings ? overview->findings + begin : NULL;
+}
+
 void overview_tell_missing(const Overview *overview, bool quiet) {
         if (overview->unknown && !quiet)
                 terminal_say(_("vfioctl: it is not known which of the available devices the host uses: %s"),
@@ -154,30 +195,30 @@ void overview_tell_missing(const Overview *overview, bool quiet) {
 }
 
 /* Whether a guard found it, and refuses. */
-static bool is_use(const Finding *finding, const Device *device) {
-        return !finding->overridden && finding->group == device->group && finding->options &&
-                        streq_ptr(finding->options[0], "override");
+static bool is_use(const Finding *finding) {
+        return !finding->overridden && finding->options && streq_ptr(finding->options[0], "override");
 }
 
 /* The findings about the device itself come first. */
 static int find_uses(const Overview *overview, Row *row) {
-        const Plan *survey = &overview->survey;
         const char *availability = overview_find_availability(overview, row->device->group);
+        const Finding *const *findings;
+        size_t n;
 
         if (!row->device->endpoint || !streq_ptr(row->availability, "available") ||
                         !(streq_ptr(availability, "in-use") || streq_ptr(availability, "unknown")))
                 return 0;
         row->availability = availability;
-        row->uses = calloc(survey->n_findings + 1, sizeof(Finding *));
+        findings = overview_find_findings(overview, row->device->group, &n);
+        row->uses = calloc(n + 1, sizeof(Finding *));
         if (!row->uses)
                 return -ENOMEM;
         for (unsigned others = 0; others < 2; others++)
-                for (size_t i = 0; i < survey->n_findings; i++) {
-                        const Finding *finding = &survey->findings[i];
-                        bool is_own = streq_ptr(finding->address, row->device->address);
+                for (size_t i = 0; i < n; i++) {
+                        bool is_own = streq_ptr(findings[i]->address, row->device->address);
 
-                        if (is_use(finding, row->device) && is_own == (others == 0))
-                                row->uses[row->n_uses++] = finding;
+                        if (is_use(findings[i]) && is_own == (others == 0))
+                                row->uses[row->n_uses++] = findings[i];
                 }
         return 0;
 }
@@ -244,6 +285,7 @@ void overview_clear(Overview *overview) {
         lease_list_clear(&overview->leases);
         holder_list_clear(&overview->holders);
         plan_clear(&overview->survey);
+        free(overview->findings);
         free(overview->unknown);
         *overview = (Overview){0};
 }

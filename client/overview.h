@@ -27,7 +27,8 @@ typedef struct Overview {
         HolderList holders;
         bool holders_known;
         Plan survey;     /* which groups the host uses */
-        bool uses_known; /* vfiod told that */
+        const Finding **findings; /* those of the survey, sorted by group; n_findings of it */
+        bool uses_known;          /* vfiod told that */
         char *unknown;   /* why it did not, if that was asked; NULL for none */
         Row *rows;       /* one for each device; the caller may sort and drop them */
         size_t n_rows;
@@ -51,6 +52,9 @@ void overview_tell_missing(const Overview *overview, bool quiet);
 
 /* Returns the availability of a group in the survey; NULL if it is not known. */
 const char *overview_find_availability(const Overview *overview, int32_t group);
+
+/* Returns the findings of the survey about a group, in their order. */
+const Finding *const *overview_find_findings(const Overview *overview, int32_t group, size_t *ret_n);
 void overview_clear(Overview *overview);
 
 /* Drops the rows for which the function returns false. The others keep their order. */
