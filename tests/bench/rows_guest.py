@@ -5,6 +5,7 @@ import contextlib
 import json
 import pathlib
 import shlex
+import shutil
 import statistics
 import sys
 import time
@@ -24,12 +25,26 @@ VIRSH = ["virsh", "-q", "-c", "qemu:///system"]
 # It must exit after 30 seconds.
 EXIT_DEADLINE_S = 45
 
+# The minimal service, which the bus starts by a unit with the same sandbox as vfiod's.
+PEER_SETUP = """
+sed -e '/^Sockets=/d; /^Wants=/d; /^After=/d; /^Before=/d; /^WatchdogSec=/d' -e 's|^ExecStart=.*|ExecStart=/usr/libexec/bus-peer org.vfiod1.Peer|' \\
+    -e 's|^BusName=.*|BusName=org.vfiod1.Peer|' /usr/lib/systemd/system/vfiod.service > /run/systemd/system/bus-peer.service
+cd /usr/share/dbus-1
+printf '[D-BUS Service]\\nName=org.vfiod1.Peer\\nExec=/bin/false\\nUser=root\\nSystemdService=bus-peer.service\\n' > system-services/org.vfiod1.Peer.service
+printf '<busconfig><policy context="default"><allow own="org.vfiod1.Peer"/><allow send_destination="org.vfiod1.Peer"/></policy></busconfig>' \\
+    > system.d/org.vfiod1.Peer.conf
+systemctl daemon-reload
+busctl --quiet call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig
+"""
+
 
 @contextlib.contextmanager
 def booted(build):
     """A guest with vfiod, during a with block."""
-    with options.installed(types.SimpleNamespace(build_dir=build, destdir=None)) as destdir, Guest("full", destdir=destdir) as guest:
-        yield guest.boot()
+    with options.installed(types.SimpleNamespace(build_dir=build, destdir=None)) as destdir:
+        shutil.copy(pathlib.Path(build) / "tests/bench/bus-peer", pathlib.Path(destdir) / "usr/libexec")
+        with Guest("full", destdir=destdir) as guest:
+            yield guest.boot()
 
 
 def run_program(guest, name, *arguments, timeout=600):
@@ -100,7 +115,7 @@ def against_tools(guest, report, nic):
 
 def exit_(guest, report):
     report.attempt_all(["exit"], time_exit, guest, report)
-    report.attempt("answer", time_answer, guest)
+    report.attempt_all(["answer", "answer-peer"], time_answer, guest, report)
 
 
 def time_exit(guest, report):
@@ -115,10 +130,12 @@ def time_exit(guest, report):
     report.never("exit", f"stays for {EXIT_DEADLINE_S} s")
 
 
-def time_answer(guest):
+def time_answer(guest, report):
     """vfiod is stopped: this also works if it does not exit by itself."""
-    first, second = zip(*run_program(guest, "waker.py", ROUNDS))
-    return statistics.median(first) / 1000, milliseconds(first), f"while it runs {milliseconds(second)}"
+    guest.check_run(PEER_SETUP)
+    first, second, peer = zip(*run_program(guest, "waker.py", ROUNDS))
+    report.value("answer", statistics.median(first) / 1000, milliseconds(first), f"while it runs {milliseconds(second)}")
+    report.value("answer-peer", timing.ratio(first, peer), milliseconds(first), f"service {milliseconds(peer)}")
 
 
 ROWS = {"virsh": virsh, "change": change, "exit": exit_}

@@ -109,6 +109,7 @@ ROWS = [
     Row("exit", "guest", [
         below("exit", "seconds until vfiod exits with nothing to do", "stays", 35, "s", 0),
         below("answer", "first answer after that", "-", 50, "ms", 0),
+        below("answer-peer", "the same / minimal service in the same sandbox, which the bus starts, too", "-", 1.5),
     ]),
 ]
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -IS
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs inside the guest: waker.py ROUNDS. How long the first call to vfiod takes while it does not run, and while it runs.
+"""Runs inside the guest: waker.py ROUNDS. How long the first call to a service takes while it does not run, and while it runs.
 
-It prints a line of JSON a round: [microseconds of the first call, of the second].
+It prints a line of JSON a round: [microseconds of the first call to vfiod, of the second, of the first call to the minimal service].
 """
 
 import ctypes
@@ -13,13 +13,19 @@ import sys
 import time
 
 bus_library = ctypes.CDLL("libsystemd.so.0")
+VFIOD = (b"org.vfiod1", b"/org/vfiod1", b"org.vfiod1.Manager", b"ListGroups")
+PEER = (b"org.vfiod1.Peer", b"/", b"org.vfiod1.Peer", b"Devices")
 
 
-def timed(bus):
+def stop(unit):
+    subprocess.run(["systemctl", "stop", unit], check=True, stderr=subprocess.DEVNULL)
+
+
+def timed(bus, call):
     started = time.monotonic_ns()
-    result = bus_library.sd_bus_call_method(bus, b"org.vfiod1", b"/org/vfiod1", b"org.vfiod1.Manager", b"ListGroups", None, None, None)
+    result = bus_library.sd_bus_call_method(bus, *call, None, None, None)
     if result < 0:
-        sys.exit(f"ListGroups: {os.strerror(-result)}")
+        sys.exit(f"{call[-1].decode()}: {os.strerror(-result)}")
     return (time.monotonic_ns() - started) // 1000
 
 
@@ -28,5 +34,6 @@ if __name__ == "__main__":
     if bus_library.sd_bus_open_system(ctypes.byref(connection)) < 0:
         sys.exit("no system bus")
     for _ in range(int(sys.argv[1])):
-        subprocess.run(["systemctl", "stop", "vfiod.service"], check=True, stderr=subprocess.DEVNULL)
-        print(json.dumps([timed(connection), timed(connection)]), flush=True)
+        stop("vfiod.service")
+        stop("bus-peer.service")
+        print(json.dumps([timed(connection, VFIOD), timed(connection, VFIOD), timed(connection, PEER)]), flush=True)
