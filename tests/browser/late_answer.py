@@ -36,7 +36,7 @@ def late_answer(tap, here):
         page = here.open_raw("jobs", first=HOLD)
         page.until("document.documentElement.dataset.held === ''")
         here.sim.kernel("resume")
-        tap.equal("the job ends", client.wait(60), 0)
+        tap.equal("the job ends", client.wait(120), 0)
     page.evaluate(ASK)
     page.evaluate("window.release(); true")
     page.until("document.querySelector('[data-ended]')")

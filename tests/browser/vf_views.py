@@ -185,9 +185,7 @@ DROP_DETAILS = """const parse = JSON.parse; JSON.parse = (...all) => {
 def vfs_override_without_details(tap, here):
     with functions(here, 1):
         bind_by_hand(here, VF)
-        page = open_functions(here)
-        page.send("Page.addScriptToEvaluateOnNewDocument", source=DROP_DETAILS)
-        page.send("Page.reload")
+        page = open_functions(here, first=DROP_DETAILS)
         page.until_text("Bound by another program", f"[data-vf='{VF}']")
         page.click(f"[data-set='{PF}']")
         fill(page, "#vf-count", "2")
