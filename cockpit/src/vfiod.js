@@ -43,8 +43,9 @@ class Connection {
         this.model = new Model();
         this.listeners = new Set();
         // phase: "connecting", "ready", "lost" (vfiod has ended; what is shown is old) or "failed"
-        // ruleFiles: the rows of ListRules, in the order of precedence. admin: whether there is administrative access; null if not known.
-        this.state = { phase: "connecting", problem: null, endedJobs: [], ruleFiles: [], admin: null, ...EMPTY };
+        // ruleFiles: the rows of ListRules, in the order of precedence. These and endedJobs are null if not known.
+        // admin: whether there is administrative access; null if not known.
+        this.state = { phase: "connecting", problem: null, endedJobs: null, ruleFiles: null, admin: null, ...EMPTY };
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
