@@ -52,7 +52,7 @@ class Simulation:
             self.control = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             self.control.connect(CONTROL)
             # An answer takes that long only if a test waits for what never comes.
-            self.control.settimeout(120)
+            self.control.settimeout(300)
             self.control_file = self.control.makefile("r")
         except BaseException:
             self.stack.close()

@@ -19,7 +19,7 @@ import subprocess
 import time
 
 # Only a failure takes that long. The machine may have much other work.
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 # Resolves when the expression is true; it is computed again whenever the page changes, or the focus, what is in sight, or a value.
 UNTIL = """new Promise((resolve, reject) => {
