@@ -78,7 +78,8 @@ export function App() {
     const path = usePath();
     if (state.phase === "failed")
         return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><NoConnection problem={state.problem} /></PageSection></Page>;
-    if (state.phase === "connecting" && state.devices.length === 0)
+    // Before the first answer, signals can tell of single devices.
+    if (state.phase === "connecting" && !state.manager.path)
         return <Page className="pf-m-no-sidebar" style={NO_SIDEBAR}><PageSection isFilled><Bullseye><Spinner aria-label={_("Asking vfiod for the devices")} /></Bullseye></PageSection></Page>;
     return (
         <Page className="pf-m-no-sidebar" style={NO_SIDEBAR} isContentFilled horizontalSubnav={<Navigation view={path[0]} jobs={state.jobs.length} />} data-phase={state.phase}>

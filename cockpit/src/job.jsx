@@ -60,6 +60,8 @@ function EndedJob({ job }) {
 }
 
 export function Jobs({ state: { jobs, endedJobs } }) {
+    if (jobs.length === 0 && !endedJobs)
+        return null;
     if (jobs.length === 0 && endedJobs.length === 0)
         return (
             <PageSection>
@@ -79,7 +81,7 @@ export function Jobs({ state: { jobs, endedJobs } }) {
                         </Card>
                     </StackItem>
                 ))}
-                {endedJobs.length > 0 && <StackItem>
+                {endedJobs && endedJobs.length > 0 && <StackItem>
                     <Card component="section" id="ended-jobs">
                         <CardTitle component="h2">{_("Ended jobs")}</CardTitle>
                         <CardBody>

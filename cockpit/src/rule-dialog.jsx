@@ -70,7 +70,7 @@ function nameProblem(name, isNew, state) {
         return "";
     if (!nameIsValid(name))
         return _("A name has letters, digits, “-”, “_” and “.”, and does not begin with a dot.");
-    return state.ruleFiles.some(row => row.name === name) ? _("There is a rule of this name already.") : "";
+    return (state.ruleFiles || []).some(row => row.name === name) ? _("There is a rule of this name already.") : "";
 }
 
 function NameField({ name, setName, problem, isFixed }) {

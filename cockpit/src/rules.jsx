@@ -90,7 +90,7 @@ export function Rules({ state }) {
     const [open, setOpen] = useState(null); // the dialog: { kind: "add", "edit" or "remove", rule }
     const [news, setNews] = useState(null);
     const [whole, setWhole] = useState(false);
-    const rules = state.ruleFiles.map(row => ruleOf(row, state.rules));
+    const rules = (state.ruleFiles || []).map(row => ruleOf(row, state.rules));
     const shown = whole ? rules : rules.slice(0, SHOWN);
     const close = () => setOpen(null);
     // The dialog shows the rule as it is now.
@@ -117,7 +117,7 @@ export function Rules({ state }) {
             </PageSection>
             <PageSection id="rules">
                 {rules.length === 0
-                    ? <NoRules />
+                    ? state.ruleFiles && <NoRules />
                     : <Stack hasGutter>
                         {shown.map((rule, i) => (
                             <StackItem key={rule.name}>

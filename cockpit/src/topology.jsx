@@ -19,10 +19,10 @@ import "./topology.css";
 // The picture is at least so wide, and needs more for each step to the right.
 const WIDTH = 600;
 
-// {address: the address of the bridge above it}.
+// {address: the address of the bridge above it, or ""}.
 async function listParents() {
     const [rows] = await vfiod.call("ListDevices", "");
-    return Object.fromEntries(rows.map(row => [row[0], details(row[row.length - 1]).Parent]).filter(([, parent]) => parent));
+    return Object.fromEntries(rows.map(row => [row[0], details(row[row.length - 1]).Parent || ""]));
 }
 
 // The width of an element, as the window changes.
@@ -192,7 +192,8 @@ export function Topology({ state: { devices, groups }, wanted }) {
         .sort((a, b) => a.Number - b.Number), [groups, sizes]);
     const { explanations, explain } = useExplanations(shared);
     const breaks = useMemo(() => breaksOf(explanations), [explanations]);
-    const roots = useMemo(() => parents ? buildTree(devices, parents) : [], [devices, parents]);
+    // A new device is shown when its place is known.
+    const roots = useMemo(() => parents ? buildTree(devices.filter(device => device.Address in parents), parents) : [], [devices, parents]);
     const open = useMemo(() => {
         const all = openAtFirst(roots);
         for (const id of pathTo(roots, wanted) || [])

@@ -43,8 +43,9 @@ class Connection {
         this.model = new Model();
         this.listeners = new Set();
         // phase: "connecting", "ready", "lost" (vfiod has ended; what is shown is old) or "failed"
-        // ruleFiles: the rows of ListRules, in the order of precedence. admin: whether there is administrative access; null if not known.
-        this.state = { phase: "connecting", problem: null, endedJobs: [], ruleFiles: [], admin: null, ...EMPTY };
+        // ruleFiles: the rows of ListRules, in the order of precedence. These and endedJobs are null if not known.
+        // admin: whether there is administrative access; null if not known.
+        this.state = { phase: "connecting", problem: null, endedJobs: null, ruleFiles: null, admin: null, ...EMPTY };
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
@@ -100,7 +101,15 @@ class Connection {
     watchName() {
         const bus = cockpit.dbus("org.freedesktop.DBus", { bus: "system" });
         bus.subscribe({ path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus", member: "NameOwnerChanged", arg0: NAME },
-                      (_path, _interface, _signal, [_name, _before, owner]) => owner && !this.client && this.connect());
+                      (_path, _interface, _signal, [_name, _before, owner]) => owner && this.hearStart());
+    }
+
+    // vfiod has started. A connection that was begun before can be about to fail, because nobody had the name.
+    hearStart() {
+        if (this.client)
+            this.hasStarted = true;
+        else
+            this.connect();
     }
 
     connect() {
@@ -113,12 +122,16 @@ class Connection {
         }
         // Its rights can be those of before.
         this.calls.close();
+        this.hasStarted = false;
         const client = this.client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
         client.addEventListener("close", (_event, options) => {
             if (this.client !== client)
                 return;
             this.client = null;
-            this.lose(options.message || PROBLEMS[options.problem] || options.problem);
+            if (options.problem === "not-found" && this.hasStarted)
+                this.connect();
+            else
+                this.lose(options.message || PROBLEMS[options.problem] || options.problem);
         });
         client.addEventListener("owner", (_event, owner) => this.client === client && this.changeOwner(owner));
         const on = (match, receive) => client.subscribe(match, (path, _interface, _signal, args) =>

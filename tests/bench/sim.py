@@ -32,9 +32,10 @@ def wide_group(count, group=100):
 
 
 class Simulation:
-    def __init__(self, lab, topology, prefix=()):
-        """The prefix is a program that runs vfiod with the same pid."""
-        self.lab, self.topology, self.prefix = lab, topology, prefix
+    def __init__(self, lab, topology, prefix=(), deadlines=()):
+        """The prefix is a program that runs vfiod with the same pid. `deadlines` has those of a step and of the names in the host, in
+        milliseconds; without them, they are those of a real host."""
+        self.lab, self.topology, self.prefix, self.deadlines = lab, topology, prefix, [str(deadline) for deadline in deadlines]
         self.stack = contextlib.ExitStack()
         self.vfiod = None
 
@@ -51,7 +52,7 @@ class Simulation:
             self.control = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             self.control.connect(CONTROL)
             # An answer takes that long only if a test waits for what never comes.
-            self.control.settimeout(120)
+            self.control.settimeout(300)
             self.control_file = self.control.makefile("r")
         except BaseException:
             self.stack.close()
@@ -73,7 +74,7 @@ class Simulation:
     def start_vfiod(self):
         if self.vfiod:
             await_no_vfiod()
-        self.vfiod = self.start([*self.prefix, str(self.lab.build / "tests/sim-daemon/vfiod-sim"), ROOT, CONTROL, STATE])
+        self.vfiod = self.start([*self.prefix, str(self.lab.build / "tests/sim-daemon/vfiod-sim"), ROOT, CONTROL, STATE, *self.deadlines])
         self.stack.callback(self.end_vfiod)
 
     def end_vfiod(self, number=signal.SIGTERM):

@@ -121,9 +121,9 @@ def failed_step(tap, here):
     here.sim.kernel("fail 3 EIO")
     submit(page)
     page.until("document.querySelector('#change-dialog [data-error]')")
-    error = page.evaluate("document.querySelector('[data-error]').dataset.error")
+    error = page.evaluate("document.querySelector('#change-dialog [data-error]').dataset.error")
     tap.equal("the error has its name", error, "RolledBack")
-    tap.contains("the error has its reason", page.evaluate("document.querySelector('[data-error]').innerText"), "Input/output error")
+    tap.contains("the error has its reason", page.evaluate("document.querySelector('#change-dialog [data-error]').innerText"), "Input/output error")
     here.sim.kernel("clear")
     tap.equal("the device is with the host", here.state(NIC), ("host", "e1000e"))
     submit(page)
@@ -138,7 +138,7 @@ def without_rights(tap, here):
     tap.check("everybody may see the plan", page.until("document.querySelector('#change-dialog').innerText.includes('What vfiod will do')"))
     submit(page)
     page.until("document.querySelector('#change-dialog [data-error]')")
-    tap.equal("an ordinary user may not detach", page.evaluate("document.querySelector('[data-error]').dataset.error"), "AccessDenied")
+    tap.equal("an ordinary user may not detach", page.evaluate("document.querySelector('#change-dialog [data-error]').dataset.error"), "AccessDenied")
     tap.equal("nothing has changed", here.state(NIC), ("host", "e1000e"))
 
 

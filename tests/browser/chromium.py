@@ -19,7 +19,7 @@ import subprocess
 import time
 
 # Only a failure takes that long. The machine may have much other work.
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 # Resolves when the expression is true; it is computed again whenever the page changes, or the focus, what is in sight, or a value.
 UNTIL = """new Promise((resolve, reject) => {
@@ -66,6 +66,9 @@ STEADY = """new Promise((resolve, reject) => {
 
 # A label is as its control.
 IS_ENABLED = "(e => e && !(e.control ?? e).disabled)(document.querySelector(%s))"
+
+# What is behind a dialog is hidden from screen readers, and no key reaches it before the dialog has closed.
+IS_REACHABLE = "(e => e && !(e.control ?? e).disabled && !e.closest('[aria-hidden=true]'))(document.querySelector(%s))"
 
 OWN_PACKAGES = {"vfiod", "bare", "base1"}
 
@@ -285,8 +288,8 @@ class Page:
         self.send("Input.insertText", text=text)
 
     def tab_to(self, selector, most=80):
-        """Press Tab until the element has the focus, when it is there and enabled. Return how often."""
-        self.until(IS_ENABLED % json.dumps(selector))
+        """Press Tab until the element has the focus, when it is there, enabled and not behind a dialog. Return how often."""
+        self.until(IS_REACHABLE % json.dumps(selector))
         for count in range(most):
             if self.evaluate(f"document.activeElement && document.activeElement.matches({json.dumps(selector)})"):
                 return count
@@ -294,7 +297,8 @@ class Page:
         raise BrowserError(f"{most} times Tab do not reach {selector}")
 
     def choose(self, selector, value):
-        """Choose an option of a <select> as a user does: with an event that React hears."""
+        """Choose an option of a <select> as a user does, when it is there: with an event that React hears."""
+        self.until(IS_ENABLED % json.dumps(selector))
         self.evaluate(f"(e => {{ Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(e, {json.dumps(value)});"
                       f" e.dispatchEvent(new Event('change', {{bubbles: true}})); }})(document.querySelector({json.dumps(selector)}))")
 

@@ -115,6 +115,56 @@ def late_answers(tap, here):
         tap.check("a late answer does not close another dialog", page.evaluate("Boolean(document.querySelector('#rule-dialog'))"))
 
 
+# The message that a connection was closed, because nobody had the name, waits for release(). Notes that vfiod has started.
+LATE_CLOSE = """(text, pass) => {
+    if (text.includes('"NameOwnerChanged"'))
+        document.documentElement.dataset.started = "";
+    if (window.release || !/"command": *"close"/.test(text) || !text.includes('"not-found"'))
+        return text;
+    window.release = () => pass(text);
+    document.documentElement.dataset.held = "";
+    return null;
+}"""
+
+
+@test
+def late_close(tap, here):
+    here.sim.end_vfiod(signal.SIGKILL)
+    try:
+        page = here.open_raw(first=BETWEEN % LATE_CLOSE)
+        page.until("document.documentElement.dataset.held === ''")
+    finally:
+        here.sim.start_vfiod()
+    page.until("document.documentElement.dataset.started === ''")
+    # Cockpit hands over a signal a moment after it has come.
+    page.evaluate("new Promise(resolve => setTimeout(resolve)).then(() => true)")
+    page.evaluate("window.release(); true")
+    page.until("document.querySelector('[data-phase=ready]')")
+    tap.check("if vfiod starts while a connection fails, the page connects again", True)
+
+
+# The list that one method gives waits for release().
+LATE_LIST = """(text, pass) => {
+    const id = /"reply":.*("id":"[0-9]+")/.exec(text);
+    if (window.release || !id || !window.sent.some(one => one.includes('"%s"') && one.includes(id[1])))
+        return text;
+    window.release = () => pass(text);
+    document.documentElement.dataset.held = "";
+    return null;
+}"""
+
+
+@test
+def late_lists(tap, here):
+    for view, method in (("rules", "ListRules"), ("jobs", "ListJobs")):
+        page = here.open(view, first=BETWEEN % (LATE_LIST % method))
+        page.until("document.documentElement.dataset.held === ''")
+        tap.check(f"as long as it is not known, the page does not say that there are none: {view}",
+                  not page.evaluate("Boolean(document.querySelector('.pf-v6-c-empty-state'))"))
+        page.evaluate("window.release(); true")
+        page.until("document.querySelector('.pf-v6-c-empty-state, #ended-jobs')")
+
+
 @test
 def rules_replaced_meanwhile(tap, here):
     with rules(here, {"40-none": NONE_RULE}):

@@ -55,6 +55,8 @@ def leases_list(tap, here):
     with lease(here) as (number, process):
         page.until(shown(number, "active"))
         tap.check("a new lease appears", True)
+        # The names of the users come later than the lease.
+        page.until_text("root (user 0)", f"[data-lease='{number}']")
         card = text_of(page, f"[data-lease='{number}']")
         for part in (f"Lease {number}", "Active", "root (user 0)", f"Until process {process.pid} ends", NIC, "82574L", "/dev/vfio/12"):
             tap.contains(f"the view has {part}", card, part)

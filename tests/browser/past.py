@@ -6,6 +6,7 @@ import os
 import pathlib
 import select
 
+from chromium import PATIENCE_S
 from cockpit import USER_PORT
 from journal import Journal
 from place import NARROW, WIDE
@@ -16,13 +17,14 @@ USER = {"VFIOD_CALLER": "uid 1000, process 4711 (vfioctl)", "VFIOD_CALLER_UID": 
         "VFIOD_CALLER_COMMAND": "vfioctl"}
 
 
-def journalctls():
-    """The process ids of all journalctl in this namespace."""
-    found = set()
+def followers(address):
+    """Descriptors of all journalctl in this namespace that follow what is said about a device."""
+    found = []
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if (folder / "comm").read_text() == "journalctl\n":
-                found.add(int(folder.name))
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if words[0] == b"journalctl" and f"VFIOD_DEVICE={address}".encode() in words:
+                found.append(os.pidfd_open(int(folder.name)))
     return found
 
 
@@ -70,14 +72,14 @@ def history(tap, here):
         page = here.open("device", NVME)
         page.until_text("The journal has no entry about the device", "#history")
         tap.check("a device without entries has a history that says so", True)
-        before = journalctls()
         page = here.open("device", PORT_2)
         page.until("document.querySelector('#history [data-entry]')")
-        followers = [os.pidfd_open(pid) for pid in journalctls() - before]
-        tap.check("a page follows the journal", len(followers) >= 1)
+        following = followers(PORT_2)
+        tap.check("a page follows the journal", len(following) >= 1)
         page.evaluate("location.hash = '#/'")
-        tap.check("it ends that when it shows no history any more", len(select.select(followers, [], [], 30)[0]) >= 1)
-        for follower in followers:
+        tap.check("it ends that when it shows no history any more",
+                  all(select.select([follower], [], [], PATIENCE_S)[0] for follower in following))
+        for follower in following:
             os.close(follower)
         page = here.open("device", PORT_1, port=USER_PORT)
         page.until("document.querySelector('#journal-refused')")

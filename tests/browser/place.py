@@ -19,6 +19,8 @@ from lab import Lab  # noqa: E402
 from sim import DEVICES, ROOT, STORY, Simulation  # noqa: E402
 
 WIDE, NARROW = 1400, 360
+# Of a step and of the names in the host, in milliseconds. Pictures of a job that stands still may take longer than 30 seconds.
+DEADLINES = (600000, 5000)
 
 
 class Place:
@@ -151,7 +153,7 @@ def place(build, topology):
     pictures = picture_folder(build)
     pictures.mkdir(parents=True, exist_ok=True)
     axe = (HERE.parents[1] / "cockpit/node_modules/axe-core/axe.min.js").read_text()
-    with Simulation(LAB[0], topology) as sim, cockpit(build / "cockpit", folder / "root"), \
+    with Simulation(LAB[0], topology, deadlines=DEADLINES) as sim, cockpit(build / "cockpit", folder / "root"), \
             cockpit(build / "cockpit", folder / "user", USER_PORT, NOBODY), Chromium(folder) as chromium:
         yield Place(sim, chromium, pictures, axe)
 

@@ -103,6 +103,8 @@ def vfs_set(tap, here):
         page.until("document.querySelector('#vf-nothing')")
         fill(page, "#vf-count", "100")
         page.until("document.querySelector('#vf-steps [data-new=\"7\"]')")
+        # Those that are not just with the host come first.
+        page.until("[...document.querySelectorAll('#vf-steps [data-gone]')].every(e => e.innerText.endsWith('Available'))")
         tap.equal("what disappears is listed",
                   page.evaluate("[...document.querySelectorAll('#vf-steps [data-gone]')].map(e => e.dataset.gone)"), [VF, "0000:07:10.1"])
         tap.equal("the number is at most that of the card", page.evaluate("document.querySelector('#vf-count').value"), "7")
@@ -185,9 +187,7 @@ DROP_DETAILS = """const parse = JSON.parse; JSON.parse = (...all) => {
 def vfs_override_without_details(tap, here):
     with functions(here, 1):
         bind_by_hand(here, VF)
-        page = open_functions(here)
-        page.send("Page.addScriptToEvaluateOnNewDocument", source=DROP_DETAILS)
-        page.send("Page.reload")
+        page = open_functions(here, first=DROP_DETAILS)
         page.until_text("Bound by another program", f"[data-vf='{VF}']")
         page.click(f"[data-set='{PF}']")
         fill(page, "#vf-count", "2")

@@ -11,7 +11,7 @@ import pathlib
 import struct
 import subprocess
 
-DEADLINE_S = 60
+DEADLINE_S = 240
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ PANEL = HERE.parents[1] / "examples/gtk-panel.py"
 PORT_1, PORT_2, NIC, CARD = "0000:03:01.0", "0000:03:02.0", "0000:05:00.0", "0000:08:00.0"
 NOBODY = 65534
 # Only a failure takes that long.
-PATIENCE_MS = 60000
+PATIENCE_MS = 240000
 PLUG_NIC = f"plug {NIC} vendor=8086 device=10d3 class=020000 subsystem=8086:0000 group=12 parent=0000:00:04.0 numa=0 link=2.5x1 " \
            "reset=flr,pm net=ens3 mac=52:54:00:00:00:03 driver=e1000e"
 AUTHORITY = """<node><interface name="org.freedesktop.PolicyKit1.Authority"><method name="CheckAuthorization">

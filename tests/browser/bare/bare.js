@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The least that a page in Cockpit can do with the objects of vfiod: what latency.py compares the page with. It writes when it was
-// connected, when it had all objects, and which object was removed last.
+// connected, when it had all objects, and which were removed: a device and its group can be so at once.
 const MANAGER = "/org/vfiod1";
 const OBJECTS = "org.freedesktop.DBus.ObjectManager";
 
@@ -12,7 +12,7 @@ cockpit.transport.wait(() => {
     write("connected", performance.now());
     const client = cockpit.dbus("org.vfiod1", { bus: "system", superuser: "try" });
     client.subscribe({ path: MANAGER, interface: OBJECTS, member: "InterfacesRemoved" },
-                     (_path, _interface, _signal, [path]) => write("removed", path));
+                     (_path, _interface, _signal, [path]) => write("removed", [document.body.dataset.removed, path].join(" ")));
     client.call(MANAGER, OBJECTS, "GetManagedObjects", [], { type: "" }).then(([objects]) => {
         write("objects", Object.keys(objects).length);
         write("loaded", performance.now());
