@@ -24,12 +24,23 @@ static void join_outputs(void *userdata) {
 
 void fixture_wait_log(Fixture *fixture, const char *pattern) {
         for (bool found = false; !found;) {
-                g_autofree char *line = process_read_line(fixture->daemon);
+                g_autofree char *line = g_queue_pop_head(&fixture->early_log) ?: process_read_line(fixture->daemon);
 
                 if (!line)
                         g_error("the daemon ends without the line \"%s\"", pattern);
                 found = g_pattern_match_simple(pattern, line);
         }
+}
+
+/* A helper of the daemon may log before the daemon is ready: these lines are for fixture_wait_log(). */
+static void wait_ready(Fixture *fixture) {
+        char *line;
+
+        g_queue_clear_full(&fixture->early_log, g_free);
+        while ((line = process_read_line(fixture->daemon)) && !g_str_equal(line, "ready"))
+                g_queue_push_tail(&fixture->early_log, line);
+        g_assert_nonnull(line);
+        g_free(line);
 }
 
 static void daemon_start(Fixture *fixture) {
@@ -66,7 +77,7 @@ static void daemon_start(Fixture *fixture) {
                                         .environment = environment,
                                         .setup = fixture->options.reads_log ? join_outputs : NULL,
                         });
-        fixture_wait_log(fixture, "ready");
+        wait_ready(fixture);
 }
 
 void fixture_stop_daemon(Fixture *fixture) {
@@ -162,6 +173,7 @@ Fixture *fixture_stop(Fixture *fixture) {
         host_files_remove(fixture->state_folder);
         g_free(fixture->state_folder);
         g_ptr_array_unref(fixture->signals);
+        g_queue_clear_full(&fixture->early_log, g_free);
         g_free(fixture);
         return NULL;
 }
