@@ -19,7 +19,7 @@ const JobLimits patient = {
 };
 
 const JobLimits impatient = {
-                .step_deadline_us = G_USEC_PER_SEC,
+                .step_deadline_us = 4 * G_USEC_PER_SEC,
                 .names_deadline_us = 60 * G_USEC_PER_SEC,
                 .jobs = {.total = 4},
                 .plans = {.total = 4},
