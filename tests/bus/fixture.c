@@ -24,12 +24,23 @@ static void join_outputs(void *userdata) {
 
 void fixture_wait_log(Fixture *fixture, const char *pattern) {
         for (bool found = false; !found;) {
-                g_autofree char *line = process_read_line(fixture->daemon);
+                g_autofree char *line = g_queue_pop_head(&fixture->early_log) ?: process_read_line(fixture->daemon);
 
                 if (!line)
                         g_error("the daemon ends without the line \"%s\"", pattern);
                 found = g_pattern_match_simple(pattern, line);
         }
+}
+
+/* A helper of the daemon may log before the daemon is ready: these lines are for fixture_wait_log(). */
+static void wait_ready(Fixture *fixture) {
+        char *line;
+
+        g_queue_clear_full(&fixture->early_log, g_free);
+        while ((line = process_read_line(fixture->daemon)) && !g_str_equal(line, "ready"))
+                g_queue_push_tail(&fixture->early_log, line);
+        g_assert_nonnull(line);
+        g_free(line);
 }
 
 static void daemon_start(Fixture *fixture) {
@@ -66,7 +77,7 @@ static void daemon_start(Fixture *fixture) {
                                         .environment = environment,
                                         .setup = fixture->options.reads_log ? join_outputs : NULL,
                         });
-        fixture_wait_log(fixture, "ready");
+        wait_ready(fixture);
 }
 
 void fixture_stop_daemon(Fixture *fixture) {
@@ -162,6 +173,7 @@ Fixture *fixture_stop(Fixture *fixture) {
         host_files_remove(fixture->state_folder);
         g_free(fixture->state_folder);
         g_ptr_array_unref(fixture->signals);
+        g_queue_clear_full(&fixture->early_log, g_free);
         g_free(fixture);
         return NULL;
 }
@@ -317,46 +329,10 @@ Pending *fixture_detach_stalled(Fixture *fixture, unsigned k) {
         return pending;
 }
 
-static pid_t parent_of(pid_t pid) {
-        g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid), *text = NULL;
-        int parent = 0;
-
-        if (g_file_get_contents(path, &text, NULL, NULL))
-                (void)sscanf(strrchr(text, ')') + 1, " %*c %d", &parent);
-        return (pid_t)parent;
-}
-
-static bool is_below(pid_t pid, pid_t ancestor) {
-        while (pid > 1 && pid != ancestor)
-                pid = parent_of(pid);
-        return pid == ancestor;
-}
-
-/* A process that the daemon has started, directly or not. Returns 0 for none. */
-static pid_t find_process(Fixture *fixture, const char *name) {
-        g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
-        pid_t found = 0;
-
-        for (const char *entry; (entry = g_dir_read_name(processes));) {
-                g_autofree char *path = g_strdup_printf("/proc/%s/comm", entry), *text = NULL;
-
-                if (!g_ascii_isdigit(*entry) || !g_file_get_contents(path, &text, NULL, NULL) ||
-                                !g_str_equal(g_strchomp(text), name) ||
-                                !is_below((pid_t)atoi(entry), process_get_pid(fixture->daemon)))
-                        continue;
-                g_assert_cmpint(found, ==, 0);
-                found = (pid_t)g_ascii_strtoll(entry, NULL, 10);
-        }
-        return found;
-}
-
 bool fixture_kill(Fixture *fixture, const char *name) {
-        pid_t pid = find_process(fixture, name);
+        pid_t pid = process_find_below(fixture->daemon, name);
 
-        if (pid == 0)
-                return false;
-        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
-        return true;
+        return pid > 0 && kill(pid, SIGKILL) == 0;
 }
 
 void fixture_kill_worker(Fixture *fixture) {

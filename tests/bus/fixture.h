@@ -57,6 +57,7 @@ typedef struct Fixture {
         char *state_folder;
         FixtureOptions options;
         Process *daemon;
+        GQueue early_log; /* the lines that the daemon printed before "ready" */
         GDBusConnection *connection;
         GPtrArray *signals; /* signals of the daemon, as text: see fixture_expect_signal() */
 } Fixture;

@@ -6,6 +6,7 @@
 #include <gio/gunixinputstream.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -62,6 +63,54 @@ pid_t process_get_pid(Process *process) {
 
         g_assert_nonnull(text);
         return (pid_t)g_ascii_strtoll(text, NULL, 10);
+}
+
+/* "PID (NAME) STATE PARENT ..." */
+static bool read_stat(pid_t pid, char name[static 32], char *state, int *parent) {
+        g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid), *text = NULL;
+
+        return g_file_get_contents(path, &text, NULL, NULL) &&
+                        sscanf(text, "%*d (%31[^)]) %c %d", name, state, parent) == 3;
+}
+
+static bool is_below(pid_t pid, pid_t ancestor) {
+        char name[32], state;
+
+        while (pid > 1 && pid != ancestor)
+                if (!read_stat(pid, name, &state, &pid))
+                        return false;
+        return pid == ancestor;
+}
+
+static unsigned count_below(pid_t ancestor, const char *wanted, pid_t *found) {
+        g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
+        char name[32], state;
+        unsigned n = 0;
+        int parent;
+
+        *found = 0;
+        for (const char *entry; (entry = g_dir_read_name(processes));) {
+                pid_t pid = (pid_t)g_ascii_strtoll(entry, NULL, 10);
+
+                if (pid == 0 || !read_stat(pid, name, &state, &parent) || state == 'Z' || !g_str_equal(name, wanted) ||
+                                !is_below(pid, ancestor))
+                        continue;
+                *found = pid;
+                n++;
+        }
+        return n;
+}
+
+pid_t process_find_below(Process *process, const char *name) {
+        gint64 deadline = g_get_monotonic_time() + DEADLINE_MS * 1000LL;
+        pid_t found;
+
+        /* There are two for a moment: one that is about to end, or a child that still has the name of its parent. */
+        while (count_below(process_get_pid(process), name, &found) > 1) {
+                g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+                g_usleep(1000);
+        }
+        return found;
 }
 
 char *process_read_line(Process *process) {

@@ -22,6 +22,8 @@ typedef struct ProcessOptions {
 /* Starts argv[0] with its stdout in a pipe. */
 Process *process_start(const char *const *argv, const ProcessOptions *options);
 pid_t process_get_pid(Process *process);
+/* The only living process of this name that it has started, directly or not; 0 for none. */
+pid_t process_find_below(Process *process, const char *name);
 
 /* The next line of stdout without its line end; NULL at the end of the stream. */
 char *process_read_line(Process *process);

@@ -36,13 +36,17 @@ void ruled_wait(Fixture *fixture, const char *path, const char *state) {
         fixture_wait_property(fixture, path, DEVICE, "State", expected);
 }
 
-void ruled_assert_quiet(Fixture *fixture, const char *path, const char *state) {
-        g_autofree char *expected = g_strdup_printf("'%s'", state);
-
+void ruled_synchronize(Fixture *fixture) {
         fake_kernel_do(fixture->kernel, "netrename " PORT2 " sync0");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "NetworkInterfaces", "['sync0']");
         fake_kernel_do(fixture->kernel, "netrename " PORT2 " ens2");
         fixture_wait_property(fixture, PORT2_PATH, DEVICE, "NetworkInterfaces", "['ens2']");
+}
+
+void ruled_assert_quiet(Fixture *fixture, const char *path, const char *state) {
+        g_autofree char *expected = g_strdup_printf("'%s'", state);
+
+        ruled_synchronize(fixture);
         fixture_expect_no_job(fixture);
         fixture_property(fixture, path, DEVICE, "State", expected);
 }

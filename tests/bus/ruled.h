@@ -21,6 +21,9 @@ void ruled_put(Fixture *fixture, const char *text);
 /* Waits until the device has the state. */
 void ruled_wait(Fixture *fixture, const char *path, const char *state);
 
+/* Waits until the daemon has done what it does at once for all earlier events. */
+void ruled_synchronize(Fixture *fixture);
+
 /* Checks that the daemon has done all work for earlier events (there is no job), and that this is the state of the
  * device. */
 void ruled_assert_quiet(Fixture *fixture, const char *path, const char *state);

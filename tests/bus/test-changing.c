@@ -220,9 +220,14 @@ static void test_held(void) {
         /* named by pid; the command is "sh", or already "sleep" */
         g_autofree char *pattern =
                         g_strdup_printf("/dev/vfio/9009 is held by process %d (s*)*", (int)process_get_pid(holder));
-        gint64 start = g_get_monotonic_time();
-        manager_refused(fixture, "Reattach", "00:09.0", NO_OPTIONS, "Held", pattern);
-        g_assert_cmpint(g_get_monotonic_time() - start, <, G_USEC_PER_SEC);
+        /* It does not wait for the holder. Other programs may delay some of the calls. */
+        gint64 shortest_us = G_MAXINT64;
+        for (unsigned i = 0; i < 3; i++) {
+                gint64 start = g_get_monotonic_time();
+                manager_refused(fixture, "Reattach", "00:09.0", NO_OPTIONS, "Held", pattern);
+                shortest_us = MIN(shortest_us, g_get_monotonic_time() - start);
+        }
+        g_assert_cmpint(shortest_us, <, G_USEC_PER_SEC);
         fixture_property(fixture, path, DEVICE, "State", "'detached'");
         fixture_driver(fixture, "0000:00:09.0", "vfio-pci");
 

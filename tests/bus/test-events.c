@@ -45,22 +45,34 @@ static void stop_calling(Caller *caller) {
                 (void)g_main_context_iteration(NULL, true);
 }
 
-/* A client that calls again whenever it has its reply. It gets many replies between the beginning of the storm and
- * the signal of its last event, not just one after the storm. */
-static void test_storm(void) {
-        Fixture *fixture = fixture_start(NULL);
+/* How many calls are answered between the beginning of a storm and the signal of its last event. */
+static unsigned count_in_storm(Fixture *fixture, const char *name) {
+        g_autofree char *changed = g_strdup_printf(CHANGED(NIC_PATH, DEVICE) "'NetworkInterfaces': <['%s']>*", name);
         Caller caller = {.fixture = fixture};
 
         /* all events are queued when the daemon continues */
         g_assert_cmpint(kill(process_get_pid(fixture->daemon), SIGSTOP), ==, 0);
         fake_kernel_do(fixture->kernel, "storm %d " NOBODY, STORM);
-        fake_kernel_do(fixture->kernel, "netrename " NIC " lan0");
+        fake_kernel_do(fixture->kernel, "netrename " NIC " %s", name);
         call_again(&caller);
         g_assert_cmpint(kill(process_get_pid(fixture->daemon), SIGCONT), ==, 0);
-        g_free(fixture_expect_signal(fixture, CHANGED(NIC_PATH, DEVICE) "'NetworkInterfaces': <['lan0']>*"));
-        g_test_message("%u calls were answered during the storm", caller.n_replies);
-        g_assert_cmpuint(caller.n_replies, >=, 20);
+        g_free(fixture_expect_signal(fixture, changed));
+        unsigned n_replies = caller.n_replies;
         stop_calling(&caller);
+        g_test_message("%u calls were answered during the storm", n_replies);
+        return n_replies;
+}
+
+/* A client that calls again whenever it has its reply. It gets many replies during the storm, not just one after it. How many depends
+ * on the scheduler, so there are some attempts. */
+static void test_storm(void) {
+        static const char *const names[] = {"lan0", "lan1", "lan2", "lan3", "lan4"};
+        Fixture *fixture = fixture_start(NULL);
+        unsigned n_replies = 0;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names) && n_replies < 20; i++)
+                n_replies = count_in_storm(fixture, names[i]);
+        g_assert_cmpuint(n_replies, >=, 20);
         fixture_property(fixture, BUS_PATH, MANAGER, "EventsLost", "0");
         fixture_stop(fixture);
 }

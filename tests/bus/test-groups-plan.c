@@ -116,15 +116,18 @@ static void test_time(void) {
                                 "driver=e1000e",
                                 i / 32, i % 32, 100 + i, i);
         fixture_wait_property(fixture, BUS_PATH "/devices/_30001_3a0f_3a13_2e0", DEVICE, "Driver", "'e1000e'");
-        gint64 begin = g_get_monotonic_time();
-        g_auto(Planned) G_GNUC_UNUSED one = plan_make(fixture, DETACH_NIC);
-        gint64 one_us = g_get_monotonic_time() - begin;
-        begin = g_get_monotonic_time();
-        g_auto(Planned) all = plan_make(fixture, ALL_GROUPS(NO_OPTIONS));
-        gint64 all_us = g_get_monotonic_time() - begin;
-
+        /* The shortest times: other programs delay some of the calls. */
+        gint64 one_us = G_MAXINT64, all_us = G_MAXINT64;
+        for (unsigned i = 0; i < 3; i++) {
+                gint64 begin = g_get_monotonic_time();
+                g_auto(Planned) G_GNUC_UNUSED one = plan_make(fixture, DETACH_NIC);
+                gint64 between = g_get_monotonic_time();
+                g_auto(Planned) all = plan_make(fixture, ALL_GROUPS(NO_OPTIONS));
+                one_us = MIN(one_us, between - begin);
+                all_us = MIN(all_us, g_get_monotonic_time() - between);
+                expect_availability(&all, 100 + N_CARDS - 1, "available");
+        }
         g_test_message("%u groups: %d ms, one group: %d ms", N_CARDS, (int)(all_us / 1000), (int)(one_us / 1000));
-        expect_availability(&all, 100 + N_CARDS - 1, "available");
         g_assert_cmpint(all_us, <, one_us * N_CARDS / 2);
         fixture_stop(fixture);
 }

@@ -361,13 +361,16 @@ static void test_all_holders_time(void) {
         g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
         for (unsigned i = 0; i < N_FILES; i++)
                 g_assert_cmpint(files[i] = open("/dev/null", O_RDONLY | O_CLOEXEC), >=, 0);
-        gint64 begin = g_get_monotonic_time();
-        fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3', " NO_OPTIONS ")", "([],)");
-        gint64 one_us = g_get_monotonic_time() - begin;
-        begin = g_get_monotonic_time();
-        expect_all(fixture, "([],)");
-        gint64 all_us = g_get_monotonic_time() - begin;
-
+        /* The shortest times: other programs delay some of the calls. */
+        gint64 one_us = G_MAXINT64, all_us = G_MAXINT64;
+        for (unsigned i = 0; i < 5; i++) {
+                gint64 begin = g_get_monotonic_time();
+                fixture_expect(fixture, BUS_PATH, MANAGER, "ListHolders", "('ens3', " NO_OPTIONS ")", "([],)");
+                gint64 between = g_get_monotonic_time();
+                expect_all(fixture, "([],)");
+                one_us = MIN(one_us, between - begin);
+                all_us = MIN(all_us, g_get_monotonic_time() - between);
+        }
         g_test_message("all groups: %d ms, one group: %d ms", (int)(all_us / 1000), (int)(one_us / 1000));
         g_assert_cmpint(all_us, <, one_us * (gint64)g_variant_n_children(rows) / 2);
         for (unsigned i = 0; i < N_FILES; i++)

@@ -318,23 +318,42 @@ static void test_driver_of_pf(void) {
         ruled_stop(fixture);
 }
 
-/* The driver creates the interface a moment after it was bound: until then the interface could be in a container. */
-static void test_interface_later(void) {
+/* How long the daemon waits for an interface */
+#define PATIENCE_US (2 * G_USEC_PER_SEC)
+
+/* Returns whether it was so fast that the daemon waited the whole time. */
+static bool interface_comes_later(void) {
         Fixture *fixture = ruled_start(RULE_NEW);
 
         fake_kernel_do(fixture->kernel, "modprobe vfio-pci");
+        gint64 begin = g_get_monotonic_time();
         /* Its name is used already, so it has no interface at all. */
         fake_kernel_do(fixture->kernel,
                         "plug " NEW " vendor=8086 device=10d3 class=020000 subsystem=8086:0001 group=20 net=ens3");
         g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" NEW_PATH "'*"));
-        ruled_assert_quiet(fixture, NEW_PATH, "host");
+        ruled_synchronize(fixture);
+        bool has_job = fixture_has_job(fixture);
         fake_kernel_do(fixture->kernel, "netrename " NIC " ens99");
-        fixture_write(fixture, NEW, "sys/bus/pci/drivers/e1000e/unbind");
-        fixture_write(fixture, NEW, "sys/bus/pci/drivers/e1000e/bind");
-        /* There was no earlier job. */
-        g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" BUS_PATH "/jobs/1'*"));
-        ruled_wait(fixture, NEW_PATH, "detached");
+        int unbound = fake_kernel_write(fixture->kernel, NEW, "sys/bus/pci/drivers/e1000e/unbind");
+        bool in_time = g_get_monotonic_time() - begin < PATIENCE_US;
+        if (in_time) {
+                g_assert_false(has_job);
+                g_assert_cmpint(unbound, ==, 0);
+                fixture_write(fixture, NEW, "sys/bus/pci/drivers/e1000e/bind");
+                /* There was no earlier job. */
+                g_free(fixture_expect_signal(fixture, BUS_PATH " InterfacesAdded ('" BUS_PATH "/jobs/1'*"));
+                ruled_wait(fixture, NEW_PATH, "detached");
+        }
         ruled_stop(fixture);
+        return in_time;
+}
+
+/* The driver creates the interface a moment after it was bound: until then the interface could be in a container. */
+static void test_interface_later(void) {
+        for (unsigned i = 0; i < 10; i++)
+                if (interface_comes_later())
+                        return;
+        g_test_skip("this machine is too slow");
 }
 
 /* Another program is unbinding it from vfio-pci when the rules are read again. */

@@ -212,12 +212,18 @@ static void crash(const char *state) {
                 if (g_str_equal(state, "lingering"))
                         holder = start_holder(fixture);
                 if (!g_str_equal(state, "active")) {
+                        /* otherwise the lease would be over before this test has seen that it ends */
+                        if (g_str_equal(state, "ending"))
+                                fake_kernel_do(fixture->kernel, "stall 1");
                         (void)close(guard);
                         g_autofree char *value = g_strdup_printf("'%s'", state);
                         fixture_wait_property(fixture, LEASE1, LEASE, "State", value);
+                        if (g_str_equal(state, "ending"))
+                                fake_kernel_do(fixture->kernel, "wait-pending 1");
                 }
         }
         fixture_crash_daemon(fixture);
+        fake_kernel_do(fixture->kernel, "resume");
         if (holder) {
                 fixture_wait_property(fixture, LEASE1, LEASE, "State", "'lingering'");
                 end_holder(holder);

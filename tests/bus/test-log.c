@@ -208,7 +208,7 @@ static void test_cancel(void) {
 static void test_stuck(void) {
         Scene scene;
 
-        scene_begin_with(&scene, &(FixtureOptions){.step_deadline_ms = 1000});
+        scene_begin_with(&scene, &(FixtureOptions){.step_deadline_ms = 5000});
         Pending *pending = fixture_detach_stalled(scene.fixture, 2);
         pending_refused(pending, "Stuck", "*");
         const char *stuck = log_socket_expect(scene.log, MESSAGE_STUCK);

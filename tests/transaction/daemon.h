@@ -17,7 +17,7 @@ typedef struct Daemon {
 
 /* Deadlines that no test reaches. */
 extern const JobLimits patient;
-/* The deadline for a step passes at once if a write does not return. */
+/* The deadline for a step passes soon if a write does not return. */
 extern const JobLimits impatient;
 
 /* Starts like main(): reads the state files and the devices, and recovers interrupted transactions. */

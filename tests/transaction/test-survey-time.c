@@ -33,6 +33,7 @@ static void slow_census_start(SlowCensus *census, Host *host) {
 
 static void slow_census_stop(SlowCensus *census, Host *host) {
         host->kernel->census = NULL;
+        host->survey_us = 0;
         close(census->fd);
         g_assert_cmpint(unlink(census->path), ==, 0);
         g_free(census->path);

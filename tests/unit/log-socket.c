@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define DEADLINE_US (20 * G_USEC_PER_SEC)
+#define DEADLINE_US (60 * G_USEC_PER_SEC)
 
 /* An entry has at most 256 devices with three short fields each. */
 #define ENTRY_SIZE_MAX (256 * 1024)

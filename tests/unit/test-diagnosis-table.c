@@ -18,7 +18,7 @@
 
 #define FIRST "0000:00:03.0"
 #define SECOND "0000:00:04.0"
-#define DEADLINE_US (300 * UINT64_C(1000))
+#define DEADLINE_US (3 * UINT64_C(1000000))
 #define NOBODY 65534
 
 typedef struct Bed {
