@@ -73,6 +73,7 @@ def check_cycles(tap, destdir, cycles):
         pid = view.unit("MainPID")
         left, right = ports = guest.address("story-left"), guest.address("story-right")
         before = host.snapshot(guest, *ports)
+        eventually(lambda: children(guest, pid), [])  # at its start, a child reads the PCIe links
         quiet_files = open_files(guest, pid)
 
         started = time.monotonic()

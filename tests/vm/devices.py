@@ -6,6 +6,7 @@ One guest has all the devices. Each part restores the bindings that it found. Th
 all devices.
 """
 
+import re
 import sys
 
 import beside
@@ -31,19 +32,26 @@ def check_round(machine, what, address, selector):
     status, output = view.vfioctl(f"reattach {selector}")
     tap.check("it is reattached under the same name", status == 0, output)
     tap.equal("driver, override and names are as before", eventually(lambda: machine.snapshot(address), before), before)
+    machine.guest.check_run("udevadm settle")  # udev reads a disk that is back, and has it open
 
 
 def check_selectors(machine):
     """Each kind of name selects a device, both while it is attached and while it is detached."""
     guest = machine.guest
-    machine.tap.equal("the disk has a partition", machine.snapshot(machine.disk)[machine.disk]["disks"],
-                      ["nvme0n1", "nvme0n1p1"])
     nic, disk = machine.nic, machine.disk
+    name = disk_name(machine, disk)
+    machine.tap.equal("the disk has a partition", machine.snapshot(disk)[disk]["disks"], [name, f"{name}p1"])
     for selector in (machine.name, nic, nic.removeprefix("0000:"), node_name(nic), f"group:{guest.group(nic)}"):
         check_round(machine, "the e1000e", nic, selector)
-    for selector in ("nvme0n1", "/dev/nvme0n1", "nvme0n1p1", node_name(disk)):
+    for selector in (name, f"/dev/{name}", f"{name}p1", node_name(disk)):
         check_round(machine, "the NVMe disk", disk, selector)
-    check_round(machine, "the NVMe disk with multipath", machine.controller, "nvme1n1")
+    check_round(machine, "the NVMe disk with multipath", machine.controller, disk_name(machine, machine.controller))
+
+
+def disk_name(machine, address):
+    """The name of an NVMe disk. Newer kernels probe several controllers at the same time, so either may be the first. A path of a
+    disk with multipath (nvme1c1n1) has the number of its controller in its name."""
+    return re.sub(r"c\d+n", "n", machine.snapshot(address)[address]["disks"][0])
 
 
 def node_name(address):
@@ -259,8 +267,8 @@ def run_parts(tap, destdir):
         tap.watch(guest)
         guest.boot()
         tap.note(f"booted in {guest.boot_seconds:.1f} s")
-        guest.check_run("sgdisk --new=1:0:0 /dev/nvme0n1 && udevadm settle")
         machine = Machine(tap, guest)
+        guest.check_run(f"sgdisk --new=1:0:0 /dev/{disk_name(machine, machine.disk)} && udevadm settle")
         before = machine.snapshot(*machine.everything)
         for part in PARTS:
             tap.note(part.__doc__)

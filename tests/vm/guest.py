@@ -394,10 +394,9 @@ class Guest:
             try:
                 self.unplug(identifier)
             except QmpError as error:
-                # The guest has released it just now.
-                if attempt > 0 and "not found" in str(error):
-                    return
-                raise
+                # The guest has released it just now. Nobody has taken the event.
+                if attempt == 0 or "not found" not in str(error):
+                    raise
             try:
                 self.await_deleted(identifier, 30)
                 return

@@ -22,6 +22,9 @@ def await_end(machine, what):
 
 
 def starts(machine):
+    """How often systemd has started vfiod. vfiod tells systemd that it is ready before it answers anybody, and systemd reads and logs
+    that before it answers the question here."""
+    machine.view.unit("ActiveState")
     return str(sum(line.startswith("Started") for line in machine.view.journal("--boot --output=cat").splitlines()))
 
 
