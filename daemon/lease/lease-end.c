@@ -51,13 +51,17 @@ static void on_holders_ended(Lease *lease, int error) {
         try_again_later(lease);
 }
 
-/* Ends the processes of the user, if they had time to end by themselves. Returns whether it has begun to do so. */
+/* Ends the processes of the user, if they had time to end by themselves. The search for them can be late, but SIGTERM always comes first.
+ * Returns whether it has begun to do so. */
 static bool end_holders(Lease *lease) {
-        uint64_t passed = clock_us(CLOCK_MONOTONIC) - lease->ended_us, grace = lease->table->parts.limits->grace_us;
+        uint64_t now = clock_us(CLOCK_MONOTONIC), grace = lease->table->parts.limits->grace_us;
 
-        if (passed < grace)
+        if (now - lease->ended_us < grace)
                 return false;
-        lease->waits = lease_access_end_holders(lease, passed >= 2 * grace, on_holders_ended) >= 0;
+        bool hard = lease->terminated_us > 0 && now - lease->terminated_us >= grace;
+        lease->waits = lease_access_end_holders(lease, hard, on_holders_ended) >= 0;
+        if (lease->waits && lease->terminated_us == 0)
+                lease->terminated_us = now;
         return lease->waits;
 }
 

@@ -41,11 +41,12 @@ struct Lease {
         sd_event_source *start_source; /* starts a lease of a detached group in the next turn; NULL for none */
         int holder_fd;                 /* pidfd of a process that a lingering lease waits for */
         sd_event_source *holder_source;
-        char *holder;      /* NULL for none */
-        size_t n_tried;    /* devices that the end has tried to reattach */
-        uint64_t ended_us; /* CLOCK_MONOTONIC */
-        uint64_t retry_us; /* how long the next search for holders waits */
-        uint64_t granted;  /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
+        char *holder;           /* NULL for none */
+        size_t n_tried;         /* devices that the end has tried to reattach */
+        uint64_t ended_us;      /* CLOCK_MONOTONIC */
+        uint64_t terminated_us; /* when the holders first got SIGTERM, CLOCK_MONOTONIC; 0 if they did not */
+        uint64_t retry_us;      /* how long the next search for holders waits */
+        uint64_t granted; /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
         char *caller;
         LogFields fields;        /* about the caller, for the log */
         WorkerResult failure;    /* of a lease with has_failed; of the report, only the findings */

@@ -29,12 +29,16 @@ typedef struct Scene {
 } Scene;
 
 /* fixture->connection is alice's, for the calls. The signals come over root's. */
-static void scene_begin(Scene *scene, const char *topology) {
-        *scene = (Scene){.fixture = fixture_start(&(FixtureOptions){.topology = topology})};
+static void scene_begin_with(Scene *scene, const FixtureOptions *options) {
+        *scene = (Scene){.fixture = fixture_start(options)};
         scene->before = fake_kernel_snapshot(scene->fixture->kernel);
         scene->polkit = polkit_stub_start(decide, NULL);
         scene->alice = private_bus_connect_as(ALICE_UID);
         scene->root = scene->fixture->connection;
+}
+
+static void scene_begin(Scene *scene, const char *topology) {
+        scene_begin_with(scene, &(FixtureOptions){.topology = topology});
 }
 
 static void as_alice(Scene *scene) {
@@ -281,6 +285,29 @@ static void test_kill(void) {
         scene_end(&scene);
 }
 
+/* vfiod is so late that the time until SIGKILL has passed, too: the process gets SIGTERM first nevertheless. */
+static void test_kill_late(void) {
+        Scene scene;
+
+        scene_begin_with(&scene, &(FixtureOptions){.reads_log = true});
+        g_autofree char *ticket = lessee_start(scene.fixture, NIC, "{'kill': <true>}", LEASE1);
+        int guard = lessee_claim(scene.fixture, ticket);
+        g_autofree char *node = g_build_filename(fake_kernel_get_root(scene.fixture->kernel), NODE, NULL);
+        g_autofree char *stubborn = g_strdup_printf("trap '' TERM; exec 9<>%s && echo ready && sleep 1000", node);
+        Process *holder = start_sleeper(stubborn);
+        (void)close(guard);
+        fixture_wait_property(scene.fixture, LEASE1, LEASE, "State", "'lingering'");
+        g_assert_cmpint(kill(process_get_pid(scene.fixture->daemon), SIGSTOP), ==, 0);
+        /* Longer than the time after which it would be killed. */
+        g_usleep(500000);
+        g_assert_cmpint(kill(process_get_pid(scene.fixture->daemon), SIGCONT), ==, 0);
+        fixture_wait_log(scene.fixture, "*was asked to end");
+        fixture_wait_log(scene.fixture, "*was asked to end with SIGKILL");
+        expect_over(&scene);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        scene_end(&scene);
+}
+
 /* A process of another user has the device open: it is not ended. */
 static void test_kill_other_user(void) {
         Scene scene;
@@ -372,6 +399,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/lease/process", test_process);
         g_test_add_func("/bus/lease/lingering", test_lingering);
         g_test_add_func("/bus/lease/kill", test_kill);
+        g_test_add_func("/bus/lease/kill-late", test_kill_late);
         g_test_add_func("/bus/lease/kill-other-user", test_kill_other_user);
         g_test_add_func("/bus/lease/new-node", test_new_node);
         g_test_add_func("/bus/lease/restart", test_restart);

@@ -68,6 +68,7 @@ def check_one(machine):
         tap.check(f"the VF: {verb}", status == 0, output)
         tap.equal(f"after the {verb} its driver is {driver}", host.drivers(guest, vf), [driver])
         tap.equal(f"after the {verb} it has all settings", machine.settings(0), wanted)
+    guest.check_run("udevadm settle")
     name = host.interface(guest, vf)
     tap.equal("its interface has the MAC address of the administrator", guest.read(f"/sys/class/net/{name}/address"),
               ADMIN_MAC)
@@ -83,6 +84,8 @@ def check_card(machine):
     tap.check("the card is detached", status == 0, output)
     status, output = view.vfioctl(f"reattach {machine.card}")
     tap.check("the card is reattached", status == 0, output)
+    # vfiod waits only some seconds for the names of eight interfaces.
+    machine.guest.check_run("udevadm settle", 120)
     tap.equal("it has all VFs again", machine.guest.read(f"{machine.folder}/sriov_numvfs"), str(VFS))
     tap.equal("the VF has all settings of the administrator", machine.settings(0), before)
     # The kernel chooses a random MAC address for a VF without one.

@@ -24,14 +24,15 @@ CHALLENGED = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 PASSWORD = "Kb7-quay-Ostrich"
 
 # Runs a program in a terminal of its own, and types the password when the program asks for it. Ends it if it shows nothing
-# for a while.
+# for so long.
+SILENCE_S = 100
 TERMINAL = f"""
 import os, pty, re, select, sys, termios
 pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
 shown, chosen, asked = b"", False, False
-while select.select([terminal], [], [], 45)[0]:
+while select.select([terminal], [], [], {SILENCE_S})[0]:
     try:
         text = os.read(terminal, 1000)
     except OSError:
@@ -99,11 +100,11 @@ def check_prompt(machine):
     before = machine.snapshot(machine.nic)
     guest.check_run(f"rm -f {RULE} && usermod --append --groups sudo alice && echo alice:{PASSWORD} | chpasswd && systemctl restart polkit")
     for verb, words in (("detach", "to detach {} (".format(machine.nic)), ("reattach", "to return {} (".format(machine.nic))):
-        status, shown = guest.run(f"python3 -c {shlex.quote(TERMINAL)} vfioctl {verb} {machine.nic}", user="alice")
+        status, shown = guest.run(f"python3 -c {shlex.quote(TERMINAL)} vfioctl {verb} {machine.nic}", 3 * SILENCE_S, user="alice")
         tap.check(f"alice may {verb} the card with a password", status == 0, shown)
         tap.contains(f"{verb}: the prompt names the device", shown, f"Authentication is required {words}")
     tap.equal("the card is back", eventually(lambda: machine.snapshot(machine.nic), before), before)
-    status, shown = guest.run(f"python3 -c {shlex.quote(TERMINAL)} vfioctl --no-ask-password detach {machine.nic}", user="alice")
+    status, shown = guest.run(f"python3 -c {shlex.quote(TERMINAL)} vfioctl --no-ask-password detach {machine.nic}", 3 * SILENCE_S, user="alice")
     tap.check("--no-ask-password asks nobody", status == NOT_AUTHORIZED and "Password" not in shown, shown)
 
 

@@ -5,6 +5,7 @@ A Connection reads the port in its own thread. A test uses Program objects. Ever
 deadline.
 """
 
+import codecs
 import json
 import signal
 import threading
@@ -30,6 +31,8 @@ class Program:
         self.output = ""
         self.status = None
         self.position = 0
+        # A character can be split between two messages.
+        self.decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
     def write(self, text):
         """Send text to the program's standard input, at most as much at a time as a pipe holds (64 KB)."""
@@ -157,11 +160,12 @@ class Connection:
             return
         program = self.programs[message["id"]]
         if message["is"] == "exit":
+            program.output += program.decoder.decode(b"", final=True)
             program.status = message["status"]
             for call in self.ended.pop(program.number, ()):
                 call()
         elif program.status is None:
-            text = message["data"].encode("latin-1").decode("utf-8", "surrogateescape")
+            text = program.decoder.decode(message["data"].encode("latin-1"))
             program.output += text
             if self.listener:
                 self.listener(program, text)

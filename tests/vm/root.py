@@ -86,6 +86,7 @@ def check_rules(machine):
         tap.equal("a rule with the override detaches the network card",
                   eventually(lambda: machine.view.state(machine.nic), "detached"), "detached")
     tap.equal("the card is reattached", machine.view.vfioctl(f"reattach {machine.nic}")[0], 0)
+    guest.check_run("udevadm settle")
     guest.check_run(ROUTE.format(name=machine.name))
 
 

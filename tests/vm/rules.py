@@ -32,7 +32,10 @@ class Rules:
 
     def __exit__(self, *exception):
         self.guest.check_run(f"rm -f {FOLDER}/*.conf")
-        self.guest.check_run("vfioctl --quiet rescan && udevadm control --reload")
+        self.guest.check_run("vfioctl --quiet rescan")
+        # A worker removes it a moment later. The next rules wait for a file of their own.
+        self.guest.wait_for(f"! test -e {EARLY}")
+        self.guest.check_run("udevadm control --reload")
 
 
 def text(sections):

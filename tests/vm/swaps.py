@@ -116,11 +116,17 @@ def check_held(machine):
         tap.equal("a rule detaches a card", eventually(lambda: view.state(place), "detached"), "detached")
         holder = guest.hold(place)
         signals = Signals(guest)
-        guest.unplug("plugged")
-        tap.check("the kernel unbound its driver and waits",
-                  guest.wait_for(f"[ -e /sys/bus/pci/devices/{place} -a ! -e /sys/bus/pci/devices/{place}/driver ]"))
-        tap.equal("the kernel sends no event for this: vfiod still reports the state detached",
-                  view.state(place), "detached")
+
+        def press():
+            guest.unplug("plugged")
+            return guest.wait_for(f"[ -e /sys/bus/pci/devices/{place} -a ! -e /sys/bus/pci/devices/{place}/driver ]", 30)
+
+        # As in Guest.pull(), the kernel may have forgotten the button.
+        tap.check("the kernel unbound its driver and waits", press() or press())
+        # For 12.5 seconds after a job, vfiod reads the driver again now and then.
+        state = view.state(place)
+        tap.check("the kernel sends no event for this: vfiod reports the state detached until it reads the driver again",
+                  state in ("detached", "driverless"), state)
         tap.contains("vfioctl show names the holder", view.vfioctl(f"show {place}")[1], "Held by: process")
         tap.equal("a rescan finds that it has no driver",
                   (view.vfioctl("rescan")[0], view.state(place)), (0, "driverless"))

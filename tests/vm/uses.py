@@ -15,9 +15,11 @@ import dataclasses
 import string
 
 import topology
+from view import eventually
 
 PROCESS = "/run/user-of-device"
-OPEN = "setsid sleep infinity < {node} > /dev/null 2>&1 & echo $! > $user"
+# The process has its name when it has opened the node.
+OPEN = ("setsid sleep infinity < {node} > /dev/null 2>&1 & echo $! > $user; until grep -qx sleep /proc/$!/comm; do sleep 0.1; done")
 CLOSE = "kill $(cat $user); tail --pid=$(cat $user) --follow /dev/null"
 CLAIM = ("import os, signal, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL);"
          " print(1, flush=True); signal.pause()")
@@ -34,6 +36,10 @@ NAMES = """shopt -s nullglob; cd /sys/bus/pci/devices/{}
 for path in "net/*" "nvme/*/nvme*n[0-9]" "nvme/*" "usb*/*/*/host*/target*/*/block/*"; do
     found=($path); echo "${{found[0]##*/}}"
 done"""
+
+
+# The name that a device needs for its uses, by its place in NAMES.
+NEEDED = {"nic": 0, "disk": 1, "usb": 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +162,7 @@ ODD = [
     Use("CXL memory in the address space of the host", "cxl", "memory", REGION, NO_REGION,
         ("its memory mem0 is in the address space of the host as region0",), "grep -q region0 /proc/iomem"),
     Use("CXL memory that is RAM", "cxl", "memory",
-        f"{REGION} && echo region0 > {CXL_DRIVERS}/bind && udevadm settle && [ -e /sys/bus/dax/drivers/kmem/dax0.0 ]",
+        f"{REGION} && echo region0 > {CXL_DRIVERS}/bind && until [ -e /sys/bus/dax/drivers/kmem/dax0.0 ]; do sleep 0.1; done",
         f"echo dax0.0 > /sys/bus/dax/drivers/kmem/unbind; echo region0 > {CXL_DRIVERS}/unbind; {NO_REGION}",
         ("its memory mem0 is RAM of the host", "dax0.0 in region0"), "[ -e /sys/bus/dax/drivers/kmem/dax0.0 ]"),
 ]
@@ -191,9 +197,14 @@ class Used:
         self.guest = guest
         self.use = use
         self.address = guest.address(use.device)
-        name, disk, controller, stick = guest.check_run(NAMES.format(self.address)).split("\n")
+        # After a reattach, the kernel finds a disk a moment later.
+        eventually(lambda: bool(self.names()[NEEDED.get(use.device, 0)]), use.device in NEEDED)
+        name, disk, controller, stick = self.names()
         self.words = {"user": PROCESS, "pid": "", "name": name, "disk": f"/dev/{disk}", "partition": f"/dev/{disk}p1",
                       "controller": f"/dev/{controller}", "stick": f"/dev/{stick}"}
+
+    def names(self):
+        return self.guest.check_run(NAMES.format(self.address)).split("\n")
 
     def run(self, command, timeout=60):
         settings = " ".join(f"{word}={text}" for word, text in self.words.items())

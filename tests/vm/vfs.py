@@ -14,6 +14,7 @@ import host
 from machine import ERROR, Host, play
 from midway import Pause, await_step
 from view import MANAGER, ERROR_REPLY, REFUSED, UNIT, WORKER, eventually, timed
+from watch import await_events
 
 AT_ONCE = 20
 # {topology: (the driver of its VFs, how many it can have)}. The id of the device is the name of the topology.
@@ -66,6 +67,7 @@ class Events:
 
     def __exit__(self, *exception):
         self.machine.guest.check_run("udevadm settle")
+        await_events(self.machine.guest, self.program, self.machine.folder, ["KERNEL"])
         self.program.stop()
 
     def binds(self):

@@ -10,6 +10,7 @@
 
 import json
 import re
+import uuid
 
 from programs import GuestTimeout
 
@@ -20,12 +21,14 @@ class Events:
     """Events of the kernel, and of udev after its rules have run, from udevadm."""
 
     def __init__(self, guest):
+        self.guest = guest
         self.program = guest.start("exec udevadm monitor --kernel --udev --property")
         self.program.read_until("KERNEL - the kernel uevent\n\n")
         self.found = []
 
     def end(self):
         """Stop listening. The events are in `found`: dictionaries of the properties, with "source" and "time"."""
+        await_events(self.guest, self.program, "/sys/devices/virtual/mem/null", ("KERNEL", "UDEV"))
         self.program.stop()
         for block in self.program.output.split("\n\n"):
             header, *lines = block.strip().split("\n")
@@ -51,6 +54,16 @@ class Events:
         came = [event["time"] for event in kernel if event["ACTION"] == "add"]
         did = [event["time"] for event in kernel if event["ACTION"] == action and driver in (None, event.get("DRIVER"))]
         return did[0] - came[0] if came and did else None
+
+
+def await_events(guest, monitor, device, sources):
+    """Wait until `udevadm monitor --property` has printed all events until now: it prints an event of this device last, once for each
+    source."""
+    mark = uuid.uuid4()
+    guest.check_run(f"echo 'change {mark}' > {device}/uevent")
+    for _ in sources:
+        monitor.read_until(f"SYNTH_UUID={mark}")
+        monitor.read_until("\n\n")
 
 
 class Signals:
