@@ -27,8 +27,8 @@ BUS_GETTER(property_get_text) {
                 return bus_append_name(reply, device->driver);
         if (streq(property, "Node") && device->group && device->group_node)
                 return bus_append_name(reply, VFIO_NODE_TEXT(device->group->number, device->group->no_iommu));
-        if ((streq(property, "Node") || streq(property, "Cdev")) && device->cdev[0] != '\0')
-                return bus_append_name(reply, VFIO_CDEV_NAME_TEXT(device->cdev));
+        if ((streq(property, "Node") || streq(property, "Cdev")) && device->has_cdev)
+                return bus_append_name(reply, VFIO_CDEV_TEXT(device->cdev));
         if (streq(property, "PhysicalFunction") && device->virtual_function)
                 return bus_append_name(reply, PCI_ADDRESS_TEXT(device->physical_function));
         if (streq(property, "OriginalDriver") && device->origin)

@@ -265,8 +265,9 @@ static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
                 find_group_node(kernel, facts);
         if (vfio_cdev_read(device_fd, &cdev) <= 0)
                 return;
-        (void)snprintf(facts->cdev, sizeof(facts->cdev), "%s", cdev.name);
-        facts->nodes = facts->nodes * 31 + read_inode(device_fd, SYSFS_PATH("vfio-dev/%s", cdev.name));
+        facts->has_cdev = true;
+        facts->cdev = cdev.index;
+        facts->nodes = facts->nodes * 31 + read_inode(device_fd, SYSFS_PATH("vfio-dev/vfio%u", cdev.index));
 }
 
 bool pci_device_is_vf(int device_fd, PciAddress *ret_physical) {
@@ -283,7 +284,8 @@ static int read_binding_facts(const Kernel *kernel, int device_fd, PciFacts *fac
                 return r;
         facts->no_iommu = false;
         facts->group_node = false;
-        facts->cdev[0] = '\0';
+        facts->has_cdev = false;
+        facts->cdev = 0;
         facts->nodes = 0;
         find_nodes(kernel, device_fd, facts);
         return 0;

@@ -44,9 +44,10 @@ typedef struct PciFacts {
         bool bridge;                           /* there is a bus behind it */
         bool endpoint;                         /* a virtual machine can use it */
         bool boot_vga;
-        bool group_node;               /* it is on a vfio driver, and its group has a node */
-        char cdev[VFIO_CDEV_NAME_MAX]; /* its own node, if it is on a vfio driver and the kernel makes such nodes; "" for none */
-        uint32_t nodes;                /* differs after the kernel has made one of these nodes again; 0 for none */
+        bool group_node; /* it is on a vfio driver, and its group has a node */
+        bool has_cdev;   /* it is on a vfio driver, and the kernel makes nodes for single devices */
+        unsigned cdev;   /* index of this node, 3 for "vfio3" */
+        uint32_t nodes;  /* differs after the kernel has made one of these nodes again; 0 for none */
         bool virtual_function;
         PciAddress physical_function; /* of a VF */
         bool has_upstream;            /* It is behind a bridge, and not on a root bus. */

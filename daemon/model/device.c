@@ -30,6 +30,8 @@ void device_get_facts(const Device *device, PciFacts *ret) {
                         .endpoint = device->endpoint,
                         .boot_vga = device->boot_vga,
                         .group_node = device->group_node,
+                        .has_cdev = device->has_cdev,
+                        .cdev = device->cdev,
                         .nodes = device->nodes,
                         .virtual_function = device->virtual_function,
                         .physical_function = device->physical_function,
@@ -40,7 +42,6 @@ void device_get_facts(const Device *device, PciFacts *ret) {
         };
         (void)snprintf(ret->driver, sizeof(ret->driver), "%s", strempty(device->driver));
         (void)snprintf(ret->reset_methods, sizeof(ret->reset_methods), "%s", strempty(device->reset_methods));
-        memcpy(ret->cdev, device->cdev, sizeof(ret->cdev));
 }
 
 DeviceState device_state(const Device *device) {

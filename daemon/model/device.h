@@ -100,8 +100,8 @@ typedef struct Device {
         uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
         uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
-        char cdev[VFIO_CDEV_NAME_MAX]; /* as in PciFacts */
-        uint32_t nodes;                /* as in PciFacts */
+        unsigned cdev;  /* as in PciFacts; see has_cdev */
+        uint32_t nodes; /* as in PciFacts */
         uint16_t virtual_functions_max;
         int16_t numa_node;
         uint8_t driver_readings; /* for driver-check.h: how often the driver link was read again */
@@ -113,6 +113,7 @@ typedef struct Device {
         bool endpoint : 1;
         bool boot_vga : 1;
         bool group_node : 1;  /* as in PciFacts */
+        bool has_cdev : 1;    /* as in PciFacts */
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
         bool leased : 1;            /* a user has a lease of it */

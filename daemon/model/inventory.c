@@ -304,10 +304,8 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
                 facts |= CHANGED_IDS;
         }
         UPDATE(group_node, read->group_node, CHANGED_DRIVER);
-        if (!streq(device->cdev, read->cdev)) {
-                memcpy(device->cdev, read->cdev, sizeof(device->cdev));
-                facts |= CHANGED_DRIVER;
-        }
+        UPDATE(has_cdev, read->has_cdev, CHANGED_DRIVER);
+        UPDATE(cdev, read->cdev, CHANGED_DRIVER);
         device->nodes = read->nodes; /* nothing that the bus shows */
         UPDATE(numa_node, (int16_t)read->numa_node, CHANGED_OTHER);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
@@ -394,7 +392,8 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->appeared = false;
         device->driver = NULL;
         device->group_node = false;
-        device->cdev[0] = '\0';
+        device->has_cdev = false;
+        device->cdev = 0;
         device->nodes = 0;
         device->driver_due_us = 0;
         device->names = host_name_list_free(device->names);
