@@ -39,7 +39,7 @@ static bool parse_modalias(const char *text, PciIds *ret) {
                         .device = (uint16_t)device,
                         .subsystem_vendor = (uint16_t)subsystem_vendor,
                         .subsystem_device = (uint16_t)subsystem_device,
-                        .class = base << 16 | subclass << 8 | interface,
+                        .class = (base << 16 | subclass << 8 | interface) & PCI_CLASS_MAX,
         };
         return true;
 }
@@ -54,7 +54,7 @@ static int read_single_ids(int device_fd, PciIds *ret) {
                         {"device", UINT16_MAX},
                         {"subsystem_vendor", UINT16_MAX},
                         {"subsystem_device", UINT16_MAX},
-                        {"class", 0xffffff},
+                        {"class", PCI_CLASS_MAX},
         };
         long values[ELEMENTSOF(attributes)];
 
@@ -64,7 +64,7 @@ static int read_single_ids(int device_fd, PciIds *ret) {
                         return r;
         }
         *ret = (PciIds){(uint16_t)values[0], (uint16_t)values[1], (uint16_t)values[2], (uint16_t)values[3],
-                        (uint32_t)values[4], 0};
+                        (uint32_t)values[4] & PCI_CLASS_MAX, 0};
         return 0;
 }
 

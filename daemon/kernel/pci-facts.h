@@ -13,9 +13,12 @@
 typedef struct PciIds {
         uint16_t vendor, device;
         uint16_t subsystem_vendor, subsystem_device;
-        uint32_t class; /* base class, subclass, interface */
-        uint8_t revision;
+        uint32_t class : 24; /* base class, subclass, interface */
+        uint32_t revision : 8;
 } PciIds;
+
+/* The largest class. */
+#define PCI_CLASS_MAX 0xffffff
 
 static inline bool pci_ids_equal(const PciIds *a, const PciIds *b) {
         return a->vendor == b->vendor && a->device == b->device && a->subsystem_vendor == b->subsystem_vendor &&
