@@ -30,7 +30,7 @@ BUS_GETTER(property_get_text) {
         if ((streq(property, "Node") || streq(property, "Cdev")) && device->has_cdev)
                 return bus_append_name(reply, VFIO_CDEV_TEXT(device->cdev));
         if (streq(property, "PhysicalFunction") && device->virtual_function)
-                return bus_append_name(reply, PCI_ADDRESS_TEXT(device->physical_function));
+                return bus_append_name(reply, PCI_ADDRESS_TEXT(device_physical_function(device)));
         if (streq(property, "OriginalDriver") && device->origin)
                 return bus_append_name(reply, device->origin->binding.driver);
         if (streq(property, "OriginalOverride") && device->origin)
@@ -224,7 +224,7 @@ static int append_parent(sd_bus_message *reply, const Device *device) {
         if (!device->has_upstream && !device->behind_controller)
                 return 0;
         return bus_append_text_entry(reply, "Parent",
-                        PCI_ADDRESS_TEXT(device->has_upstream ? device->upstream : device->controller));
+                        PCI_ADDRESS_TEXT(device->has_upstream ? device_upstream(device) : device->controller));
 }
 
 static int append_details(Service *service, sd_bus_message *reply, const Device *device) {

@@ -52,9 +52,9 @@ typedef struct PciFacts {
         unsigned cdev;   /* index of this node, 3 for "vfio3" */
         uint32_t nodes;  /* differs after the kernel has made one of these nodes again; 0 for none */
         bool virtual_function;
-        PciAddress physical_function; /* of a VF */
+        PciAddress physical_function; /* of a VF, in the same domain */
         bool has_upstream;            /* It is behind a bridge, and not on a root bus. */
-        PciAddress upstream;          /* this bridge */
+        PciAddress upstream;          /* this bridge, in the same domain */
         bool behind_controller; /* A controller such as a VMD exposes the device: it disappears with the controller's driver. */
         PciAddress controller;
 } PciFacts;

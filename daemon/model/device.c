@@ -34,9 +34,9 @@ void device_get_facts(const Device *device, PciFacts *ret) {
                         .cdev = device->cdev,
                         .nodes = device->nodes,
                         .virtual_function = device->virtual_function,
-                        .physical_function = device->physical_function,
+                        .physical_function = device_physical_function(device),
                         .has_upstream = device->has_upstream,
-                        .upstream = device->upstream,
+                        .upstream = device_upstream(device),
                         .behind_controller = device->behind_controller,
                         .controller = device->controller,
         };

@@ -94,14 +94,14 @@ typedef struct Device {
         HostName *names;
         HostName *former_names; /* that it lost during its job, by itself or with its origin: it is still found by them */
         DeviceOrigin *origin;   /* NULL unless vfiod detached it */
-        PciAddress physical_function; /* of a VF */
-        PciAddress controller;        /* of a device behind a controller */
-        PciAddress upstream;          /* the bridge above it; see has_upstream */
+        PciAddress controller; /* of a device behind a controller */
         uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
         uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
-        unsigned cdev;  /* as in PciFacts; see has_cdev */
-        uint32_t nodes; /* as in PciFacts */
+        unsigned cdev;              /* as in PciFacts; see has_cdev */
+        uint32_t nodes;             /* as in PciFacts */
+        uint16_t physical_function; /* of a VF; see device_physical_function() */
+        uint16_t upstream;          /* the bridge above it; see device_upstream() */
         uint16_t virtual_functions_max;
         int16_t numa_node;
         uint8_t driver_readings; /* for driver-check.h: how often the driver link was read again */
@@ -124,9 +124,19 @@ typedef struct Device {
         unsigned generation;        /* of inventory.c: the rescan that saw it last */
 } Device;
 
+/* Returns the PF of a VF. */
+static inline PciAddress device_physical_function(const Device *device) {
+        return pci_address_in_domain(device->address.domain, device->physical_function);
+}
+
+/* Returns the bridge above the device, which must have has_upstream. */
+static inline PciAddress device_upstream(const Device *device) {
+        return pci_address_in_domain(device->address.domain, device->upstream);
+}
+
 /* Tells whether the device vanishes with this PF or controller. */
 static inline bool device_depends_on(const Device *device, PciAddress parent) {
-        return (device->virtual_function && pci_address_equal(device->physical_function, parent)) ||
+        return (device->virtual_function && pci_address_equal(device_physical_function(device), parent)) ||
                         (device->behind_controller && pci_address_equal(device->controller, parent));
 }
 
@@ -175,7 +185,8 @@ static inline bool device_is_kept(const Device *device) {
 
 /* Whether the device is a VF of this PF, and present. */
 static inline bool device_is_vf_of(const Device *device, const Device *pf) {
-        return device->present && device->virtual_function && pci_address_equal(device->physical_function, pf->address);
+        return device->present && device->virtual_function &&
+                        pci_address_equal(device_physical_function(device), pf->address);
 }
 
 /* Whether it is on a driver that gives it to guests. */

@@ -253,8 +253,8 @@ static int device_obtain(Inventory *inventory, PciAddress address, Device **ret)
 
 /* A VF was added or removed: records that the VFs of its PF changed. */
 static int note_physical_function(Inventory *inventory, const Device *device) {
-        Device *physical =
-                        device->virtual_function ? inventory_find_device(inventory, device->physical_function) : NULL;
+        Device *physical = device->virtual_function ? inventory_find_device(inventory, device_physical_function(device))
+                                                    : NULL;
         return physical ? note_device(inventory, physical, CHANGED_FUNCTIONS) : 0;
 }
 
@@ -320,9 +320,9 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         }
         UPDATE(present, true, CHANGED_STATE);
         device->incarnation = read->incarnation;
-        device->physical_function = read->physical_function;
+        device->physical_function = pci_address_requester(read->physical_function);
         device->has_upstream = read->has_upstream;
-        device->upstream = read->upstream;
+        device->upstream = pci_address_requester(read->upstream);
         device->behind_controller = read->behind_controller;
         device->controller = read->controller;
         if ((facts & (CHANGED_STATE | CHANGED_FUNCTIONS)) && (r = note_physical_function(inventory, device)) < 0)
