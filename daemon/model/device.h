@@ -31,12 +31,16 @@ typedef enum DeviceActivity {
         DEVICE_WAITED_FOR, /* a step of the job does not return from the kernel */
 } DeviceActivity;
 
+/* Rescans have the numbers from 0 to 15, and then from 0 again. At the end of a rescan, all names and all devices in their slots
+ * have its number. Only devices that are kept without being in their slots can have an older one, which nothing needs. */
+#define GENERATIONS 16
+
 /* A list of host names, sorted by kind and name. */
 typedef struct HostName HostName;
 struct HostName {
         HostName *next;
         HostNameKind kind;
-        unsigned generation; /* for inventory.c: number of the last rescan that found the name */
+        unsigned generation; /* for inventory.c: number of the last rescan that found the name, see GENERATIONS */
         bool is_new;         /* The device got it during its job, for example before udev has renamed its interface. */
         char name[];         /* with a NUL byte */
 };
@@ -88,6 +92,7 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b);
 typedef struct Device {
         PciAddress address;
         PciIds ids;
+        unsigned change;           /* of inventory.c: index of its pending change, plus one */
         const char *driver;        /* of the inventory's pool; NULL for none */
         const char *reset_methods; /* of the inventory's pool; NULL for none */
         Group *group;              /* not owned; NULL for none */
@@ -96,15 +101,14 @@ typedef struct Device {
         DeviceOrigin *origin;   /* NULL unless vfiod detached it */
         PciAddress controller; /* of a device behind a controller */
         uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
-        uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
         unsigned cdev;              /* as in PciFacts; see has_cdev */
         uint32_t nodes;             /* as in PciFacts */
+        uint32_t driver_due_ms;     /* for driver-check.h: see device_driver_due_us() */
         uint16_t physical_function; /* of a VF; see device_physical_function() */
         uint16_t upstream;          /* the bridge above it; see device_upstream() */
         uint16_t virtual_functions_max;
         int16_t numa_node;
-        uint8_t driver_readings; /* for driver-check.h: how often the driver link was read again */
         DeviceActivity activity : 2;
         bool present : 1;
         bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */
@@ -116,12 +120,13 @@ typedef struct Device {
         bool has_cdev : 1;    /* as in PciFacts */
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
-        bool leased : 1;            /* a user has a lease of it */
-        uint8_t availability : 4;   /* of inventory.c: the Availability when the changes were taken last */
-        bool has_upstream : 1;      /* It is behind a bridge, and not on a root bus. */
-        bool behind_controller : 1; /* It vanishes when its controller, such as a VMD, is unbound. */
-        unsigned change;            /* of inventory.c: index of its pending change, plus one */
-        unsigned generation;        /* of inventory.c: the rescan that saw it last */
+        bool leased : 1;             /* a user has a lease of it */
+        uint8_t availability : 4;    /* of inventory.c: the Availability when the changes were taken last */
+        bool has_upstream : 1;       /* It is behind a bridge, and not on a root bus. */
+        bool behind_controller : 1;  /* It vanishes when its controller, such as a VMD, is unbound. */
+        uint8_t generation : 4;      /* of inventory.c: the rescan that saw it last, see GENERATIONS */
+        bool driver_is_due : 1;      /* for driver-check.h: the driver link is to be read again */
+        uint8_t driver_readings : 3; /* for driver-check.h: how often the driver link was read again */
 } Device;
 
 /* Returns the PF of a VF. */
@@ -169,7 +174,21 @@ static inline bool device_is_ours(const Device *device) {
 /* Tells whether the driver is confirmed. Otherwise the driver link may belong to a probe that will fail; see
  * driver-check.h. */
 static inline bool device_driver_is_confirmed(const Device *device) {
-        return device->driver_due_us == 0;
+        return !device->driver_is_due;
+}
+
+/* Sets when the driver link is read again, in CLOCK_MONOTONIC: at most some days from now. */
+static inline void device_set_driver_due(Device *device, uint64_t due_us) {
+        device->driver_is_due = true;
+        device->driver_due_ms = (uint32_t)(due_us / 1000);
+}
+
+/* Returns when the driver link is read again, or was due. now_us is the time now. The device has only the lower 32 bits of the
+ * milliseconds, which are the same again after 49 days: so this is the time with these bits that is less than 25 days from now. */
+static inline uint64_t device_driver_due_us(const Device *device, uint64_t now_us) {
+        uint64_t now_ms = now_us / 1000;
+        int32_t left_ms = (int32_t)(device->driver_due_ms - (uint32_t)now_ms);
+        return (now_ms + (uint64_t)left_ms) * 1000;
 }
 
 /* Writes the facts that the model knows of a present device into *ret. */

@@ -11,7 +11,7 @@ struct Inventory {
         ChangeList pending;
         StringPool strings;     /* of the devices */
         NameIndex *names;       /* of the devices */
-        unsigned generation;    /* number of the current or last rescan */
+        uint8_t generation;     /* number of the current or last rescan */
         size_t n_origins;       /* number of devices that have one */
         uint64_t driver_due_us; /* see inventory_take_driver_due() */
 };
@@ -295,7 +295,7 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         if ((r = string_pool_set(&inventory->strings, &device->reset_methods, read->reset_methods)) < 0)
                 return r;
         facts |= r > 0 ? CHANGED_OTHER : 0;
-        device->generation = inventory->generation;
+        device->generation = inventory->generation % GENERATIONS;
         if (!pci_ids_equal(&device->ids, &read->ids)) {
                 device->ids = read->ids;
                 /* The names that a job waits for were those of another card. */
@@ -343,7 +343,7 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
 }
 
 void inventory_set_driver_due(Inventory *inventory, Device *device, uint64_t due_us) {
-        device->driver_due_us = due_us;
+        device_set_driver_due(device, due_us);
         if (due_us < inventory->driver_due_us)
                 inventory->driver_due_us = due_us;
 }
@@ -395,7 +395,7 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->has_cdev = false;
         device->cdev = 0;
         device->nodes = 0;
-        device->driver_due_us = 0;
+        device->driver_is_due = false;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
         if (!pci_link_equal(&device->link, &(PciLink){})) {
@@ -429,7 +429,7 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
 }
 
 void inventory_begin_rescan(Inventory *inventory) {
-        inventory->generation++;
+        inventory->generation = (inventory->generation + 1) % GENERATIONS;
 }
 
 int inventory_end_rescan(Inventory *inventory) {
