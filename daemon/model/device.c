@@ -76,7 +76,7 @@ static bool find_name(HostName **list, HostNameKind kind, const char *name, Host
         return order == 0;
 }
 
-int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation) {
+int host_name_list_add(HostName **list, HostNameKind kind, const char *name, uint8_t generation) {
         HostName **place;
 
         if (find_name(list, kind, name, &place)) {
@@ -84,10 +84,13 @@ int host_name_list_add(HostName **list, HostNameKind kind, const char *name, uns
                 return 0;
         }
         size_t size = strlen(name) + 1;
-        HostName *added = malloc(sizeof(HostName) + size);
+        HostName *added = malloc(offsetof(HostName, name) + size);
         if (!added)
                 return -ENOMEM;
-        *added = (HostName){.next = *place, .kind = kind, .generation = generation};
+        added->next = *place;
+        added->kind = (uint8_t)kind;
+        added->generation = generation;
+        added->is_new = false;
         memcpy(added->name, name, size);
         *place = added;
         return 1;
@@ -108,7 +111,7 @@ bool host_name_list_remove(HostName **list, HostNameKind kind, const char *name)
         return found;
 }
 
-bool host_name_list_drop_older(HostName **list, unsigned generation) {
+bool host_name_list_drop_older(HostName **list, uint8_t generation) {
         bool dropped = false;
 
         while (*list)
@@ -129,7 +132,7 @@ static int keep_name(Device *device, const HostName *name) {
         return r < 0 ? r : 0;
 }
 
-int device_add_name(Device *device, HostNameKind kind, const char *name, unsigned generation) {
+int device_add_name(Device *device, HostNameKind kind, const char *name, uint8_t generation) {
         HostName **place;
 
         int r = host_name_list_add(&device->names, kind, name, generation);
@@ -149,7 +152,7 @@ int device_remove_name(Device *device, HostNameKind kind, const char *name) {
         return r;
 }
 
-int device_drop_names(Device *device, unsigned generation) {
+int device_drop_names(Device *device, uint8_t generation) {
         int r = 0;
 
         for (const HostName *name = device->names; name && r >= 0; name = name->next)

@@ -35,25 +35,25 @@ typedef enum DeviceActivity {
  * have its number. Only devices that are kept without being in their slots can have an older one, which nothing needs. */
 #define GENERATIONS 16
 
-/* A list of host names, sorted by kind and name. */
+/* A list of host names, sorted by kind and name. A name of up to 12 characters fits into the smallest block of malloc(). */
 typedef struct HostName HostName;
 struct HostName {
         HostName *next;
-        HostNameKind kind;
-        unsigned generation; /* for inventory.c: number of the last rescan that found the name, see GENERATIONS */
-        bool is_new;         /* The device got it during its job, for example before udev has renamed its interface. */
-        char name[];         /* with a NUL byte */
+        uint8_t kind;       /* a HostNameKind */
+        uint8_t generation; /* for inventory.c: number of the last rescan that found the name, see GENERATIONS */
+        bool is_new;        /* The device got it during its job, for example before udev has renamed its interface. */
+        char name[];        /* with a NUL byte */
 };
 
 /* Adds a copy of the name, or sets the generation of the existing entry. Returns 1 if the name is new, 0 if it was
  * in the list, or -ENOMEM. */
-int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation);
+int host_name_list_add(HostName **list, HostNameKind kind, const char *name, uint8_t generation);
 
 /* Removes a name. Returns whether it was in the list. */
 bool host_name_list_remove(HostName **list, HostNameKind kind, const char *name);
 
 /* Removes all names of other generations. Returns whether it removed any. */
-bool host_name_list_drop_older(HostName **list, unsigned generation);
+bool host_name_list_drop_older(HostName **list, uint8_t generation);
 
 /* Tells whether the list contains the name. */
 bool host_name_list_has(const HostName *list, HostNameKind kind, const char *name);
@@ -146,13 +146,13 @@ static inline bool device_depends_on(const Device *device, PciAddress parent) {
 }
 
 /* Adds a name. Returns as host_name_list_add() does. */
-int device_add_name(Device *device, HostNameKind kind, const char *name, unsigned generation);
+int device_add_name(Device *device, HostNameKind kind, const char *name, uint8_t generation);
 
 /* Removes a name that the device has. During a job, it becomes a former name, unless the device got it during this job. Returns 0 or -ENOMEM. */
 int device_remove_name(Device *device, HostNameKind kind, const char *name);
 
 /* Removes all names of other generations, as device_remove_name() does. Returns 1 if it removed any, 0 if not, or -ENOMEM. */
-int device_drop_names(Device *device, unsigned generation);
+int device_drop_names(Device *device, uint8_t generation);
 
 /* The job of the device has ended: it has no former names and no new names any more. */
 void device_end_names(Device *device);
