@@ -109,6 +109,7 @@ typedef struct Device {
         uint16_t upstream;          /* the bridge above it; see device_upstream() */
         uint16_t virtual_functions_max;
         int16_t numa_node;
+        /* Four full bytes: a bit-field of one byte has no part in the next. */
         DeviceActivity activity : 2;
         bool present : 1;
         bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */
@@ -121,12 +122,13 @@ typedef struct Device {
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
         bool leased : 1;             /* a user has a lease of it */
-        uint8_t availability : 4;    /* of inventory.c: the Availability when the changes were taken last */
+        uint8_t driver_readings : 3; /* for driver-check.h: how often the driver link was read again */
+        bool driver_is_due : 1;      /* for driver-check.h: the driver link is to be read again */
         bool has_upstream : 1;       /* It is behind a bridge, and not on a root bus. */
         bool behind_controller : 1;  /* It vanishes when its controller, such as a VMD, is unbound. */
+        uint8_t place : 5;           /* for device-pool.c: its place in its block */
+        uint8_t availability : 4;    /* of inventory.c: the Availability when the changes were taken last */
         uint8_t generation : 4;      /* of inventory.c: the rescan that saw it last, see GENERATIONS */
-        bool driver_is_due : 1;      /* for driver-check.h: the driver link is to be read again */
-        uint8_t driver_readings : 3; /* for driver-check.h: how often the driver link was read again */
 } Device;
 
 /* Returns the PF of a VF. */

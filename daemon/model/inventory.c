@@ -2,12 +2,14 @@
 #include "model/inventory.h"
 #include "base/string-pool.h"
 #include "model/availability.h"
+#include "model/device-pool.h"
 #include "model/sorted.h"
 
 struct Inventory {
         Device **devices; /* sorted by address */
         Group **groups;   /* sorted by number */
         size_t n_devices, n_groups;
+        DevicePool pool; /* has the devices */
         ChangeList pending;
         StringPool strings;     /* of the devices */
         NameIndex *names;       /* of the devices */
@@ -28,18 +30,11 @@ int inventory_new(Inventory **ret) {
         return 0;
 }
 
-static void device_free(Device *device) {
-        host_name_list_free(device->names);
-        host_name_list_free(device->former_names);
-        device_origin_free(device->origin);
-        free(device);
-}
-
 Inventory *inventory_free(Inventory *inventory) {
         if (!inventory)
                 return NULL;
         for (size_t i = 0; i < inventory->n_devices; i++)
-                device_free(inventory->devices[i]);
+                device_pool_free(&inventory->pool, inventory->devices[i]);
         free(inventory->devices);
         for (size_t i = 0; i < inventory->n_groups; i++)
                 free(inventory->groups[i]);
@@ -241,7 +236,8 @@ static int device_obtain(Inventory *inventory, PciAddress address, Device **ret)
         if (*ret)
                 return 0;
 
-        Device *device = ARRAY_GROW(inventory->devices, inventory->n_devices) ? calloc(1, sizeof(Device)) : NULL;
+        Device *device =
+                        ARRAY_GROW(inventory->devices, inventory->n_devices) ? device_pool_new(&inventory->pool) : NULL;
         if (!device)
                 return -ENOMEM;
         device->address = address;
@@ -269,7 +265,7 @@ static int device_remove(Inventory *inventory, Device *device) {
 
         name_index_forget(inventory->names);
         sorted_take_out(inventory->devices, &inventory->n_devices, key_of_device, device);
-        device_free(device);
+        device_pool_free(&inventory->pool, device);
         return r;
 }
 
