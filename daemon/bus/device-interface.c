@@ -27,10 +27,10 @@ BUS_GETTER(property_get_text) {
                 return bus_append_name(reply, device->driver);
         if (streq(property, "Node") && device->group && device->group_node)
                 return bus_append_name(reply, VFIO_NODE_TEXT(device->group->number, device->group->no_iommu));
-        if ((streq(property, "Node") || streq(property, "Cdev")) && device->cdev[0] != '\0')
-                return bus_append_name(reply, VFIO_CDEV_NAME_TEXT(device->cdev));
+        if ((streq(property, "Node") || streq(property, "Cdev")) && device->has_cdev)
+                return bus_append_name(reply, VFIO_CDEV_TEXT(device->cdev));
         if (streq(property, "PhysicalFunction") && device->virtual_function)
-                return bus_append_name(reply, PCI_ADDRESS_TEXT(device->physical_function));
+                return bus_append_name(reply, PCI_ADDRESS_TEXT(device_physical_function(device)));
         if (streq(property, "OriginalDriver") && device->origin)
                 return bus_append_name(reply, device->origin->binding.driver);
         if (streq(property, "OriginalOverride") && device->origin)
@@ -77,12 +77,28 @@ BUS_GETTER(property_get_int) {
                                                         : IOMMU_GROUP_NONE);
 }
 
+static uint32_t number_of(const Device *device, const char *property) {
+        if (streq(property, "Class"))
+                return device->ids.class;
+        if (streq(property, "LinkSpeed"))
+                return device->link.speed;
+        if (streq(property, "LinkSpeedMax"))
+                return device->link.speed_max;
+        if (streq(property, "LinkWidth"))
+                return device->link.width;
+        if (streq(property, "LinkWidthMax"))
+                return device->link.width_max;
+        return device->virtual_functions_max;
+}
+
 BUS_GETTER(property_get_unsigned) {
-        const Device *device = userdata;
-        return sd_bus_message_append(reply, "u",
-                        streq(property, "LinkWidth")                      ? (unsigned)device->link.width
-                                        : streq(property, "LinkWidthMax") ? (unsigned)device->link.width_max
-                                                                          : (unsigned)device->virtual_functions_max);
+        uint32_t number = number_of(userdata, property);
+        return sd_bus_message_append_basic(reply, 'u', &number);
+}
+
+BUS_GETTER(property_get_revision) {
+        uint8_t revision = ((const Device *)userdata)->ids.revision;
+        return sd_bus_message_append_basic(reply, 'y', &revision);
 }
 
 BUS_GETTER(property_get_reset_methods) {
@@ -159,18 +175,18 @@ const sd_bus_vtable device_vtable[] = {
                 FIELD_PROPERTY("DeviceId", "q", ids.device),
                 FIELD_PROPERTY("SubsystemVendorId", "q", ids.subsystem_vendor),
                 FIELD_PROPERTY("SubsystemDeviceId", "q", ids.subsystem_device),
-                FIELD_PROPERTY("Class", "u", ids.class),
+                CHANGING_PROPERTY("Class", "u", property_get_unsigned),
                 CHANGING_PROPERTY("MatchedRule", "s", property_get_text),
                 CHANGING_PROPERTY("Category", "s", property_get_text),
                 CHANGING_PROPERTY("Icon", "s", property_get_text),
-                FIELD_PROPERTY("Revision", "y", ids.revision),
+                CHANGING_PROPERTY("Revision", "y", property_get_revision),
                 CHANGING_PROPERTY("VendorName", "s", property_get_name),
                 CHANGING_PROPERTY("DeviceName", "s", property_get_name),
                 CHANGING_PROPERTY("SubsystemName", "s", property_get_name),
                 CHANGING_PROPERTY("ClassName", "s", property_get_name),
                 CHANGING_PROPERTY("NumaNode", "i", property_get_int),
-                FIELD_PROPERTY("LinkSpeed", "u", link.speed),
-                FIELD_PROPERTY("LinkSpeedMax", "u", link.speed_max),
+                CHANGING_PROPERTY("LinkSpeed", "u", property_get_unsigned),
+                CHANGING_PROPERTY("LinkSpeedMax", "u", property_get_unsigned),
                 CHANGING_PROPERTY("LinkWidth", "u", property_get_unsigned),
                 CHANGING_PROPERTY("LinkWidthMax", "u", property_get_unsigned),
                 CHANGING_PROPERTY("ResetMethods", "as", property_get_reset_methods),
@@ -208,7 +224,7 @@ static int append_parent(sd_bus_message *reply, const Device *device) {
         if (!device->has_upstream && !device->behind_controller)
                 return 0;
         return bus_append_text_entry(reply, "Parent",
-                        PCI_ADDRESS_TEXT(device->has_upstream ? device->upstream : device->controller));
+                        PCI_ADDRESS_TEXT(device->has_upstream ? device_upstream(device) : device->controller));
 }
 
 static int append_details(Service *service, sd_bus_message *reply, const Device *device) {
@@ -235,6 +251,7 @@ static int append_details(Service *service, sd_bus_message *reply, const Device 
 /* The columns before the names. */
 static int append_columns(sd_bus_message *reply, const Device *device, const char *path) {
         int32_t group = device->group ? device->group->number : IOMMU_GROUP_NONE;
+        uint32_t class = device->ids.class;
         int r;
 
         if ((r = sd_bus_message_append_basic(reply, 's', PCI_ADDRESS_TEXT(device->address))) < 0 ||
@@ -243,7 +260,7 @@ static int append_columns(sd_bus_message *reply, const Device *device, const cha
                         (r = sd_bus_message_append_basic(reply, 's', device_state_to_string(device_state(device)))) <
                                         0 ||
                         (r = sd_bus_message_append_basic(reply, 's', TEXT_NAME(device->driver))) < 0 ||
-                        (r = sd_bus_message_append_basic(reply, 'u', &device->ids.class)) < 0 ||
+                        (r = sd_bus_message_append_basic(reply, 'u', &class)) < 0 ||
                         (r = sd_bus_message_append_basic(reply, 'q', &device->ids.vendor)) < 0)
                 return r;
         return sd_bus_message_append_basic(reply, 'q', &device->ids.device);

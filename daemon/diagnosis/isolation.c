@@ -20,7 +20,7 @@ static void collect(IsolationFacts *facts, PciAddress address) {
 
 /* Returns the bridge above a device; NULL on a root bus. */
 static const Device *bridge_above(const Inventory *inventory, const Device *device) {
-        return device->has_upstream ? inventory_find_device(inventory, device->upstream) : NULL;
+        return device->has_upstream ? inventory_find_device(inventory, device_upstream(device)) : NULL;
 }
 
 void isolation_collect(const Inventory *inventory, const Device *device, IsolationFacts *ret) {

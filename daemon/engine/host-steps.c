@@ -127,7 +127,7 @@ static int wait_for_cdev(const Work *work, size_t i, Problem *problem) {
                 return problem_set(problem, OUTCOME_FAILED, "The vfio character device of %s did not appear: %s",
                                 PCI_ADDRESS_TEXT(work->plan->members[i].address), strerror(r < 0 ? -r : ENODEV));
         r = vfio_cdev_wait(work->kernel, &cdev, NODE_TIMEOUT_MS);
-        return r < 0 ? report_missing(VFIO_CDEV_TEXT(&cdev), r, problem) : 0;
+        return r < 0 ? report_missing(VFIO_CDEV_TEXT(cdev.index), r, problem) : 0;
 }
 
 /* Waits for the cdevs of all members of the group that the plan moves to a vfio driver. */

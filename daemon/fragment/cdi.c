@@ -14,7 +14,7 @@ static json_t *node(const char *path) {
 
 /* A container that has one device gets the node of its group, or its own one, and the node that makes containers of vfio. */
 static json_t *cdi_device(const Device *device, bool iommufd) {
-        const char *own = iommufd ? VFIO_CDEV_NAME_TEXT(device->cdev)
+        const char *own = iommufd ? VFIO_CDEV_TEXT(device->cdev)
                                   : VFIO_NODE_TEXT(device->group->number, device->group->no_iommu);
 
         return json_pack("{s:s, s:{s:[o, o]}}", "name", PCI_ADDRESS_TEXT(device->address), "containerEdits",

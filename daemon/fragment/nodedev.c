@@ -42,7 +42,7 @@ static int write_named_id(FILE *stream, const char *element, uint16_t id, const 
 static void write_parent(FILE *stream, const Device *device) {
         (void)fputs("  <parent>", stream);
         if (device->has_upstream)
-                write_name(stream, device->upstream);
+                write_name(stream, device_upstream(device));
         else if (device->behind_controller)
                 write_name(stream, device->controller);
         else
@@ -56,7 +56,7 @@ static void write_functions(FILE *stream, const FragmentQuestion *question, cons
 
         if (device->virtual_function) {
                 (void)fputs("    <capability type='phys_function'>\n", stream);
-                write_address(stream, "      ", device->physical_function);
+                write_address(stream, "      ", device_physical_function(device));
                 (void)fputs("    </capability>\n", stream);
         }
         if (device->virtual_functions_max == 0)

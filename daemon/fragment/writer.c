@@ -83,7 +83,7 @@ int fragment_add_selected(Fragment *fragment, const Selection *selection) {
 
 /* A device has a node only while it is on a vfio driver. */
 static bool is_usable(const Device *device) {
-        return device->endpoint && (device->group_node || device->cdev[0] != '\0');
+        return device->endpoint && (device->group_node || device->has_cdev);
 }
 
 static int refuse_group(const Group *group, Problem *problem) {
@@ -121,7 +121,7 @@ int fragment_add_usable(Fragment *fragment, const FragmentQuestion *question, Pr
 
                 if (!is_usable(device))
                         continue;
-                has_cdevs &= device->cdev[0] != '\0';
+                has_cdevs &= device->has_cdev;
                 needs_cdevs |= !device->group_node;
                 r = fragment_add_device(fragment, device);
         }
@@ -141,7 +141,7 @@ int fragment_add_usable(Fragment *fragment, const FragmentQuestion *question, Pr
         fragment->iommufd = question->iommufd || needs_cdevs;
         for (size_t i = 0; i < fragment->n_devices && r >= 0; i++)
                 r = add_node(fragment,
-                                fragment->iommufd ? VFIO_CDEV_NAME_TEXT(fragment->devices[i]->cdev)
+                                fragment->iommufd ? VFIO_CDEV_TEXT(fragment->devices[i]->cdev)
                                                   : VFIO_NODE_TEXT(group->number, group->no_iommu));
         return r;
 }

@@ -80,7 +80,7 @@ static int add_cdev(const WorkerHost *host, NodeList *list, PciAddress address, 
         *ret_group = facts.no_iommu ? IOMMU_GROUP_NONE : facts.group;
         if ((r = vfio_cdev_read(fd, &cdev)) <= 0)
                 return r;
-        r = add_node(host, list, VFIO_CDEV_TEXT(&cdev) + strlen("/dev/"), cdev.number, false, true);
+        r = add_node(host, list, VFIO_CDEV_TEXT(cdev.index) + strlen("/dev/"), cdev.number, false, true);
         return r == -ESTALE ? 0 : r;
 }
 

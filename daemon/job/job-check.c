@@ -19,7 +19,7 @@ static const Device *find_busy_pf(const JobTable *table, const Plan *plan) {
         for (size_t i = 0; i < plan->n_members; i++) {
                 const Device *device = inventory_find_device(table->inventory, plan->members[i].address);
                 const Device *pf = device && device->virtual_function && !plan->members[i].created
-                                ? inventory_find_device(table->inventory, device->physical_function)
+                                ? inventory_find_device(table->inventory, device_physical_function(device))
                                 : NULL;
 
                 if (pf && pf->activity != DEVICE_QUIET && plan_find_member(plan, pf->address) < 0)

@@ -40,6 +40,16 @@ static inline uint64_t pci_address_key(PciAddress address) {
                         address.function;
 }
 
+/* The address without its domain: what PCI calls the requester ID. */
+static inline uint16_t pci_address_requester(PciAddress address) {
+        return (uint16_t)(address.bus << 8 | address.slot << 3 | address.function);
+}
+
+/* Returns the address with this requester ID in this domain. */
+static inline PciAddress pci_address_in_domain(uint32_t domain, uint16_t requester) {
+        return (PciAddress){domain, requester >> 8, requester >> 3 & 0x1f, requester & 7};
+}
+
 /* For sorting: negative, 0 or positive. */
 static inline int pci_address_compare(PciAddress a, PciAddress b) {
         return COMPARE(pci_address_key(a), pci_address_key(b));

@@ -54,7 +54,12 @@ static void read_link(const uint8_t *bytes, size_t size, size_t offset, PciIsola
                  status = read16(bytes, size, offset + EXPRESS_LINK_STATUS);
 
         isolation->link_port = (uint8_t)(read16(bytes, size, offset + EXPRESS_LINK_CAPABILITY + 2) >> LINK_PORT_SHIFT);
-        isolation->link = (PciLink){speed_of(status), speed_of(capability), width_of(status), width_of(capability)};
+        isolation->link = (PciLink){
+                        .speed = speed_of(status),
+                        .width = width_of(status),
+                        .speed_max = speed_of(capability),
+                        .width_max = width_of(capability),
+        };
 }
 
 /* Finds the PCI Express capability. */

@@ -39,7 +39,7 @@ static bool parse_modalias(const char *text, PciIds *ret) {
                         .device = (uint16_t)device,
                         .subsystem_vendor = (uint16_t)subsystem_vendor,
                         .subsystem_device = (uint16_t)subsystem_device,
-                        .class = base << 16 | subclass << 8 | interface,
+                        .class = (base << 16 | subclass << 8 | interface) & PCI_CLASS_MAX,
         };
         return true;
 }
@@ -54,7 +54,7 @@ static int read_single_ids(int device_fd, PciIds *ret) {
                         {"device", UINT16_MAX},
                         {"subsystem_vendor", UINT16_MAX},
                         {"subsystem_device", UINT16_MAX},
-                        {"class", 0xffffff},
+                        {"class", PCI_CLASS_MAX},
         };
         long values[ELEMENTSOF(attributes)];
 
@@ -64,7 +64,7 @@ static int read_single_ids(int device_fd, PciIds *ret) {
                         return r;
         }
         *ret = (PciIds){(uint16_t)values[0], (uint16_t)values[1], (uint16_t)values[2], (uint16_t)values[3],
-                        (uint32_t)values[4], 0};
+                        (uint32_t)values[4] & PCI_CLASS_MAX, 0};
         return 0;
 }
 
@@ -265,8 +265,9 @@ static void find_nodes(const Kernel *kernel, int device_fd, PciFacts *facts) {
                 find_group_node(kernel, facts);
         if (vfio_cdev_read(device_fd, &cdev) <= 0)
                 return;
-        (void)snprintf(facts->cdev, sizeof(facts->cdev), "%s", cdev.name);
-        facts->nodes = facts->nodes * 31 + read_inode(device_fd, SYSFS_PATH("vfio-dev/%s", cdev.name));
+        facts->has_cdev = true;
+        facts->cdev = cdev.index;
+        facts->nodes = facts->nodes * 31 + read_inode(device_fd, SYSFS_PATH("vfio-dev/vfio%u", cdev.index));
 }
 
 bool pci_device_is_vf(int device_fd, PciAddress *ret_physical) {
@@ -283,7 +284,8 @@ static int read_binding_facts(const Kernel *kernel, int device_fd, PciFacts *fac
                 return r;
         facts->no_iommu = false;
         facts->group_node = false;
-        facts->cdev[0] = '\0';
+        facts->has_cdev = false;
+        facts->cdev = 0;
         facts->nodes = 0;
         find_nodes(kernel, device_fd, facts);
         return 0;

@@ -13,9 +13,12 @@
 typedef struct PciIds {
         uint16_t vendor, device;
         uint16_t subsystem_vendor, subsystem_device;
-        uint32_t class; /* base class, subclass, interface */
-        uint8_t revision;
+        uint32_t class : 24; /* base class, subclass, interface */
+        uint32_t revision : 8;
 } PciIds;
+
+/* The largest class. */
+#define PCI_CLASS_MAX 0xffffff
 
 static inline bool pci_ids_equal(const PciIds *a, const PciIds *b) {
         return a->vendor == b->vendor && a->device == b->device && a->subsystem_vendor == b->subsystem_vendor &&
@@ -44,13 +47,14 @@ typedef struct PciFacts {
         bool bridge;                           /* there is a bus behind it */
         bool endpoint;                         /* a virtual machine can use it */
         bool boot_vga;
-        bool group_node;               /* it is on a vfio driver, and its group has a node */
-        char cdev[VFIO_CDEV_NAME_MAX]; /* its own node, if it is on a vfio driver and the kernel makes such nodes; "" for none */
-        uint32_t nodes;                /* differs after the kernel has made one of these nodes again; 0 for none */
+        bool group_node; /* it is on a vfio driver, and its group has a node */
+        bool has_cdev;   /* it is on a vfio driver, and the kernel makes nodes for single devices */
+        unsigned cdev;   /* index of this node, 3 for "vfio3" */
+        uint32_t nodes;  /* differs after the kernel has made one of these nodes again; 0 for none */
         bool virtual_function;
-        PciAddress physical_function; /* of a VF */
+        PciAddress physical_function; /* of a VF, in the same domain */
         bool has_upstream;            /* It is behind a bridge, and not on a root bus. */
-        PciAddress upstream;          /* this bridge */
+        PciAddress upstream;          /* this bridge, in the same domain */
         bool behind_controller; /* A controller such as a VMD exposes the device: it disappears with the controller's driver. */
         PciAddress controller;
 } PciFacts;

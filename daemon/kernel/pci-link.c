@@ -14,7 +14,7 @@ static uint32_t read_speed(int device_fd, const char *name) {
                 return 0;
         unsigned long whole = strtoul(text, &end, 10);
         unsigned long tenth = end[0] == '.' && end[1] >= '0' && end[1] <= '9' ? (unsigned long)(end[1] - '0') : 0;
-        return end == text || whole > 1000000 ? 0 : (uint32_t)(whole * 1000 + tenth * 100);
+        return end == text || whole > PCI_LINK_SPEED_MAX / 1000 ? 0 : (uint32_t)(whole * 1000 + tenth * 100);
 }
 
 /* The kernel prints 255 for an unknown width. */

@@ -7,9 +7,14 @@
 /* The PCIe link of a PCI function. */
 
 typedef struct PciLink {
-        uint32_t speed, speed_max; /* MT/s; 0 for none or not known */
-        uint8_t width, width_max;  /* lanes; 0 for none or not known */
+        uint32_t speed : 24;     /* MT/s, at most PCI_LINK_SPEED_MAX; 0 for none or not known */
+        uint32_t width : 8;      /* lanes; 0 for none or not known */
+        uint32_t speed_max : 24; /* of the device */
+        uint32_t width_max : 8;  /* of the device */
 } PciLink;
+
+/* Far above any link: PCIe 7.0 has 128,000 MT/s. */
+#define PCI_LINK_SPEED_MAX 9999900
 
 static inline bool pci_link_equal(const PciLink *a, const PciLink *b) {
         return a->speed == b->speed && a->speed_max == b->speed_max && a->width == b->width &&

@@ -4,36 +4,44 @@
 
 #include <sys/sysmacros.h>
 
-/* Tells whether the name is "vfio" and a number. */
-static bool is_cdev_name(const char *name) {
+/* Gets the index from "vfio3", exactly as the kernel prints it. Returns false for any other name. */
+static bool parse_name(const char *name, unsigned *ret) {
         const char *digits = startswith(name, "vfio");
         size_t length = digits ? strlen(digits) : 0;
 
-        return length > 0 && strspn(digits, "0123456789") == length && strlen(name) < VFIO_CDEV_NAME_MAX;
+        if (length == 0 || length > strlen("2147483647") || strspn(digits, "0123456789") != length ||
+                        (digits[0] == '0' && length > 1))
+                return false;
+        unsigned long long index = strtoull(digits, NULL, 10);
+        if (index > INT32_MAX)
+                return false;
+        *ret = (unsigned)index;
+        return true;
 }
 
 int vfio_cdev_read(int device_fd, VfioCdev *ret) {
         _cleanup_closedir_ DIR *folder = NULL;
         unsigned major, minor;
         VfioCdev cdev = {};
+        bool found = false;
         const char *name;
         char text[32];
         int end = 0;
 
         int r = sysfs_open_folder(device_fd, "vfio-dev", &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
-                if (!is_cdev_name(name))
+                if (!parse_name(name, &cdev.index))
                         return -EINVAL;
-                if (cdev.name[0] != '\0')
+                if (found)
                         return -ENOTUNIQ;
-                (void)snprintf(cdev.name, sizeof(cdev.name), "%s", name);
+                found = true;
         }
-        if (r == -ENOENT || (r == 0 && cdev.name[0] == '\0'))
+        if (r == -ENOENT || (r == 0 && !found))
                 return 0;
         if (r < 0)
                 return r;
 
-        r = sysfs_read_text(dirfd(folder), SYSFS_PATH("%s/dev", cdev.name), text, sizeof(text));
+        r = sysfs_read_text(dirfd(folder), SYSFS_PATH("vfio%u/dev", cdev.index), text, sizeof(text));
         if (r == -ENOENT || r == -ENODEV)
                 return 0; /* the kernel has no cdevs; or the device has just left its vfio driver */
         if (r < 0)
@@ -45,7 +53,7 @@ int vfio_cdev_read(int device_fd, VfioCdev *ret) {
         return 1;
 }
 
-const char *vfio_cdev_format(const char *name, char buffer[static VFIO_CDEV_TEXT_MAX]) {
-        (void)snprintf(buffer, VFIO_CDEV_TEXT_MAX, "/dev/vfio/devices/%s", name);
+const char *vfio_cdev_format(unsigned index, char buffer[static VFIO_CDEV_TEXT_MAX]) {
+        (void)snprintf(buffer, VFIO_CDEV_TEXT_MAX, "/dev/vfio/devices/vfio%u", index);
         return buffer;
 }

@@ -18,11 +18,8 @@
  * An unbind removes the node and its sysfs directory before it waits for processes (kernel source). So the plan of a
  * transaction has the number: who has the cdev open can then still be found. */
 
-/* Buffer size for "vfio2147483647". */
-#define VFIO_CDEV_NAME_MAX 16
-
 typedef struct VfioCdev {
-        char name[VFIO_CDEV_NAME_MAX]; /* "vfio3" */
+        unsigned index; /* 3 for "vfio3" */
         dev_t number;
 } VfioCdev;
 
@@ -30,8 +27,11 @@ typedef struct VfioCdev {
  * if there is none; -ENOTUNIQ if there are several; -EINVAL for an invalid name or number; or another negative errno. */
 int vfio_cdev_read(int device_fd, VfioCdev *ret);
 
-/* Formats "/dev/vfio/devices/vfio3" for "vfio3" into buffer, and returns buffer. */
-#define VFIO_CDEV_TEXT_MAX (18 + VFIO_CDEV_NAME_MAX)
-const char *vfio_cdev_format(const char *name, char buffer[static VFIO_CDEV_TEXT_MAX]);
-#define VFIO_CDEV_NAME_TEXT(name) vfio_cdev_format(name, (char[VFIO_CDEV_TEXT_MAX]){})
-#define VFIO_CDEV_TEXT(cdev) VFIO_CDEV_NAME_TEXT((cdev)->name)
+/* Buffer size for "/dev/vfio/devices/vfio4294967295" and its NUL byte. */
+#define VFIO_CDEV_TEXT_MAX 33
+
+/* Formats "/dev/vfio/devices/vfio3" for the index 3 into buffer, and returns buffer. */
+const char *vfio_cdev_format(unsigned index, char buffer[static VFIO_CDEV_TEXT_MAX]);
+
+/* Like vfio_cdev_format(), with a buffer of the enclosing block. */
+#define VFIO_CDEV_TEXT(index) vfio_cdev_format(index, (char[VFIO_CDEV_TEXT_MAX]){})

@@ -143,5 +143,5 @@ int vfio_node_wait(const Kernel *kernel, int group, unsigned timeout_ms) {
 }
 
 int vfio_cdev_wait(const Kernel *kernel, const VfioCdev *cdev, unsigned timeout_ms) {
-        return wait_for_node(kernel, "vfio/devices", cdev->name, cdev->number, timeout_ms);
+        return wait_for_node(kernel, "vfio/devices", SYSFS_PATH("vfio%u", cdev->index), cdev->number, timeout_ms);
 }

@@ -208,9 +208,10 @@ uint64_t lease_access_fingerprint(const Lease *lease) {
                 if (!device || !device_is_on_vfio(device) || !device_is_ours(device))
                         return 0;
                 int group = device->group ? device->group->number : IOMMU_GROUP_NONE;
-                uint8_t node = device->group_node;
+                uint8_t node = device->group_node, has_cdev = device->has_cdev;
                 hash = mix(hash, &device->incarnation, sizeof(device->incarnation));
-                hash = mix(hash, device->cdev, strlen(device->cdev) + 1);
+                hash = mix(hash, &has_cdev, sizeof(has_cdev));
+                hash = mix(hash, &device->cdev, sizeof(device->cdev));
                 hash = mix(hash, &device->nodes, sizeof(device->nodes));
                 hash = mix(hash, &group, sizeof(group));
                 hash = mix(hash, &node, sizeof(node));

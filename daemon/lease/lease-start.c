@@ -315,7 +315,7 @@ static bool lacks_descriptors(const Kernel *kernel) {
 /* The same for devices that are detached already. */
 static bool has_cdevs(const Group *group) {
         for (size_t i = 0; i < group->n_members; i++)
-                if (group->members[i]->endpoint && group->members[i]->cdev[0] == '\0')
+                if (group->members[i]->endpoint && !group->members[i]->has_cdev)
                         return false;
         return true;
 }

@@ -30,17 +30,18 @@ void device_get_facts(const Device *device, PciFacts *ret) {
                         .endpoint = device->endpoint,
                         .boot_vga = device->boot_vga,
                         .group_node = device->group_node,
+                        .has_cdev = device->has_cdev,
+                        .cdev = device->cdev,
                         .nodes = device->nodes,
                         .virtual_function = device->virtual_function,
-                        .physical_function = device->physical_function,
+                        .physical_function = device_physical_function(device),
                         .has_upstream = device->has_upstream,
-                        .upstream = device->upstream,
+                        .upstream = device_upstream(device),
                         .behind_controller = device->behind_controller,
                         .controller = device->controller,
         };
         (void)snprintf(ret->driver, sizeof(ret->driver), "%s", strempty(device->driver));
         (void)snprintf(ret->reset_methods, sizeof(ret->reset_methods), "%s", strempty(device->reset_methods));
-        memcpy(ret->cdev, device->cdev, sizeof(ret->cdev));
 }
 
 DeviceState device_state(const Device *device) {
@@ -75,7 +76,7 @@ static bool find_name(HostName **list, HostNameKind kind, const char *name, Host
         return order == 0;
 }
 
-int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation) {
+int host_name_list_add(HostName **list, HostNameKind kind, const char *name, uint8_t generation) {
         HostName **place;
 
         if (find_name(list, kind, name, &place)) {
@@ -83,10 +84,13 @@ int host_name_list_add(HostName **list, HostNameKind kind, const char *name, uns
                 return 0;
         }
         size_t size = strlen(name) + 1;
-        HostName *added = malloc(sizeof(HostName) + size);
+        HostName *added = malloc(offsetof(HostName, name) + size);
         if (!added)
                 return -ENOMEM;
-        *added = (HostName){.next = *place, .kind = kind, .generation = generation};
+        added->next = *place;
+        added->kind = (uint8_t)kind;
+        added->generation = generation;
+        added->is_new = false;
         memcpy(added->name, name, size);
         *place = added;
         return 1;
@@ -107,7 +111,7 @@ bool host_name_list_remove(HostName **list, HostNameKind kind, const char *name)
         return found;
 }
 
-bool host_name_list_drop_older(HostName **list, unsigned generation) {
+bool host_name_list_drop_older(HostName **list, uint8_t generation) {
         bool dropped = false;
 
         while (*list)
@@ -128,7 +132,7 @@ static int keep_name(Device *device, const HostName *name) {
         return r < 0 ? r : 0;
 }
 
-int device_add_name(Device *device, HostNameKind kind, const char *name, unsigned generation) {
+int device_add_name(Device *device, HostNameKind kind, const char *name, uint8_t generation) {
         HostName **place;
 
         int r = host_name_list_add(&device->names, kind, name, generation);
@@ -148,7 +152,7 @@ int device_remove_name(Device *device, HostNameKind kind, const char *name) {
         return r;
 }
 
-int device_drop_names(Device *device, unsigned generation) {
+int device_drop_names(Device *device, uint8_t generation) {
         int r = 0;
 
         for (const HostName *name = device->names; name && r >= 0; name = name->next)

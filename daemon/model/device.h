@@ -31,25 +31,29 @@ typedef enum DeviceActivity {
         DEVICE_WAITED_FOR, /* a step of the job does not return from the kernel */
 } DeviceActivity;
 
-/* A list of host names, sorted by kind and name. */
+/* Rescans have the numbers from 0 to 15, and then from 0 again. At the end of a rescan, all names and all devices in their slots
+ * have its number. Only devices that are kept without being in their slots can have an older one, which nothing needs. */
+#define GENERATIONS 16
+
+/* A list of host names, sorted by kind and name. A name of up to 12 characters fits into the smallest block of malloc(). */
 typedef struct HostName HostName;
 struct HostName {
         HostName *next;
-        HostNameKind kind;
-        unsigned generation; /* for inventory.c: number of the last rescan that found the name */
-        bool is_new;         /* The device got it during its job, for example before udev has renamed its interface. */
-        char name[];         /* with a NUL byte */
+        uint8_t kind;       /* a HostNameKind */
+        uint8_t generation; /* for inventory.c: number of the last rescan that found the name, see GENERATIONS */
+        bool is_new;        /* The device got it during its job, for example before udev has renamed its interface. */
+        char name[];        /* with a NUL byte */
 };
 
 /* Adds a copy of the name, or sets the generation of the existing entry. Returns 1 if the name is new, 0 if it was
  * in the list, or -ENOMEM. */
-int host_name_list_add(HostName **list, HostNameKind kind, const char *name, unsigned generation);
+int host_name_list_add(HostName **list, HostNameKind kind, const char *name, uint8_t generation);
 
 /* Removes a name. Returns whether it was in the list. */
 bool host_name_list_remove(HostName **list, HostNameKind kind, const char *name);
 
 /* Removes all names of other generations. Returns whether it removed any. */
-bool host_name_list_drop_older(HostName **list, unsigned generation);
+bool host_name_list_drop_older(HostName **list, uint8_t generation);
 
 /* Tells whether the list contains the name. */
 bool host_name_list_has(const HostName *list, HostNameKind kind, const char *name);
@@ -88,23 +92,24 @@ bool device_origin_equal(const DeviceOrigin *a, const DeviceOrigin *b);
 typedef struct Device {
         PciAddress address;
         PciIds ids;
+        unsigned change;           /* of inventory.c: index of its pending change, plus one */
         const char *driver;        /* of the inventory's pool; NULL for none */
         const char *reset_methods; /* of the inventory's pool; NULL for none */
         Group *group;              /* not owned; NULL for none */
         HostName *names;
         HostName *former_names; /* that it lost during its job, by itself or with its origin: it is still found by them */
         DeviceOrigin *origin;   /* NULL unless vfiod detached it */
-        PciAddress physical_function; /* of a VF */
-        PciAddress controller;        /* of a device behind a controller */
-        PciAddress upstream;          /* the bridge above it; see has_upstream */
+        PciAddress controller; /* of a device behind a controller */
         uint64_t incarnation; /* as in PciFacts: distinguishes two devices that are in the same slot one after the other */
-        uint64_t driver_due_us; /* for driver-check.h: when the driver link is read again; 0 if confirmed */
         PciLink link;
-        char cdev[VFIO_CDEV_NAME_MAX]; /* as in PciFacts */
-        uint32_t nodes;                /* as in PciFacts */
+        unsigned cdev;              /* as in PciFacts; see has_cdev */
+        uint32_t nodes;             /* as in PciFacts */
+        uint32_t driver_due_ms;     /* for driver-check.h: see device_driver_due_us() */
+        uint16_t physical_function; /* of a VF; see device_physical_function() */
+        uint16_t upstream;          /* the bridge above it; see device_upstream() */
         uint16_t virtual_functions_max;
         int16_t numa_node;
-        uint8_t driver_readings; /* for driver-check.h: how often the driver link was read again */
+        /* Four full bytes: a bit-field of one byte has no part in the next. */
         DeviceActivity activity : 2;
         bool present : 1;
         bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */
@@ -113,30 +118,43 @@ typedef struct Device {
         bool endpoint : 1;
         bool boot_vga : 1;
         bool group_node : 1;  /* as in PciFacts */
+        bool has_cdev : 1;    /* as in PciFacts */
         bool link_wanted : 1; /* of job/link-reader.c: the link is to be read */
         bool virtual_function : 1;
-        bool leased : 1;            /* a user has a lease of it */
-        uint8_t availability : 4;   /* of inventory.c: the Availability when the changes were taken last */
-        bool has_upstream : 1;      /* It is behind a bridge, and not on a root bus. */
-        bool behind_controller : 1; /* It vanishes when its controller, such as a VMD, is unbound. */
-        unsigned change;            /* of inventory.c: index of its pending change, plus one */
-        unsigned generation;        /* of inventory.c: the rescan that saw it last */
+        bool leased : 1;             /* a user has a lease of it */
+        uint8_t driver_readings : 3; /* for driver-check.h: how often the driver link was read again */
+        bool driver_is_due : 1;      /* for driver-check.h: the driver link is to be read again */
+        bool has_upstream : 1;       /* It is behind a bridge, and not on a root bus. */
+        bool behind_controller : 1;  /* It vanishes when its controller, such as a VMD, is unbound. */
+        uint8_t place : 5;           /* for device-pool.c: its place in its block */
+        uint8_t availability : 4;    /* of inventory.c: the Availability when the changes were taken last */
+        uint8_t generation : 4;      /* of inventory.c: the rescan that saw it last, see GENERATIONS */
 } Device;
+
+/* Returns the PF of a VF. */
+static inline PciAddress device_physical_function(const Device *device) {
+        return pci_address_in_domain(device->address.domain, device->physical_function);
+}
+
+/* Returns the bridge above the device, which must have has_upstream. */
+static inline PciAddress device_upstream(const Device *device) {
+        return pci_address_in_domain(device->address.domain, device->upstream);
+}
 
 /* Tells whether the device vanishes with this PF or controller. */
 static inline bool device_depends_on(const Device *device, PciAddress parent) {
-        return (device->virtual_function && pci_address_equal(device->physical_function, parent)) ||
+        return (device->virtual_function && pci_address_equal(device_physical_function(device), parent)) ||
                         (device->behind_controller && pci_address_equal(device->controller, parent));
 }
 
 /* Adds a name. Returns as host_name_list_add() does. */
-int device_add_name(Device *device, HostNameKind kind, const char *name, unsigned generation);
+int device_add_name(Device *device, HostNameKind kind, const char *name, uint8_t generation);
 
 /* Removes a name that the device has. During a job, it becomes a former name, unless the device got it during this job. Returns 0 or -ENOMEM. */
 int device_remove_name(Device *device, HostNameKind kind, const char *name);
 
 /* Removes all names of other generations, as device_remove_name() does. Returns 1 if it removed any, 0 if not, or -ENOMEM. */
-int device_drop_names(Device *device, unsigned generation);
+int device_drop_names(Device *device, uint8_t generation);
 
 /* The job of the device has ended: it has no former names and no new names any more. */
 void device_end_names(Device *device);
@@ -158,7 +176,21 @@ static inline bool device_is_ours(const Device *device) {
 /* Tells whether the driver is confirmed. Otherwise the driver link may belong to a probe that will fail; see
  * driver-check.h. */
 static inline bool device_driver_is_confirmed(const Device *device) {
-        return device->driver_due_us == 0;
+        return !device->driver_is_due;
+}
+
+/* Sets when the driver link is read again, in CLOCK_MONOTONIC: at most some days from now. */
+static inline void device_set_driver_due(Device *device, uint64_t due_us) {
+        device->driver_is_due = true;
+        device->driver_due_ms = (uint32_t)(due_us / 1000);
+}
+
+/* Returns when the driver link is read again, or was due. now_us is the time now. The device has only the lower 32 bits of the
+ * milliseconds, which are the same again after 49 days: so this is the time with these bits that is less than 25 days from now. */
+static inline uint64_t device_driver_due_us(const Device *device, uint64_t now_us) {
+        uint64_t now_ms = now_us / 1000;
+        int32_t left_ms = (int32_t)(device->driver_due_ms - (uint32_t)now_ms);
+        return (now_ms + (uint64_t)left_ms) * 1000;
 }
 
 /* Writes the facts that the model knows of a present device into *ret. */
@@ -174,7 +206,8 @@ static inline bool device_is_kept(const Device *device) {
 
 /* Whether the device is a VF of this PF, and present. */
 static inline bool device_is_vf_of(const Device *device, const Device *pf) {
-        return device->present && device->virtual_function && pci_address_equal(device->physical_function, pf->address);
+        return device->present && device->virtual_function &&
+                        pci_address_equal(device_physical_function(device), pf->address);
 }
 
 /* Whether it is on a driver that gives it to guests. */

@@ -41,9 +41,10 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata) {
 
                 if (device_driver_is_confirmed(device))
                         continue;
-                if (!has_time || device->driver_due_us > begin + SLACK_US) {
-                        if (device->driver_due_us < due)
-                                due = device->driver_due_us;
+                uint64_t device_due = device_driver_due_us(device, begin);
+                if (!has_time || device_due > begin + SLACK_US) {
+                        if (device_due < due)
+                                due = device_due;
                         continue;
                 }
                 int r = scan_driver_again(check->kernel, check->inventory, device);

@@ -2,16 +2,18 @@
 #include "model/inventory.h"
 #include "base/string-pool.h"
 #include "model/availability.h"
+#include "model/device-pool.h"
 #include "model/sorted.h"
 
 struct Inventory {
         Device **devices; /* sorted by address */
         Group **groups;   /* sorted by number */
         size_t n_devices, n_groups;
+        DevicePool pool; /* has the devices */
         ChangeList pending;
         StringPool strings;     /* of the devices */
         NameIndex *names;       /* of the devices */
-        unsigned generation;    /* number of the current or last rescan */
+        uint8_t generation;     /* number of the current or last rescan */
         size_t n_origins;       /* number of devices that have one */
         uint64_t driver_due_us; /* see inventory_take_driver_due() */
 };
@@ -28,18 +30,11 @@ int inventory_new(Inventory **ret) {
         return 0;
 }
 
-static void device_free(Device *device) {
-        host_name_list_free(device->names);
-        host_name_list_free(device->former_names);
-        device_origin_free(device->origin);
-        free(device);
-}
-
 Inventory *inventory_free(Inventory *inventory) {
         if (!inventory)
                 return NULL;
         for (size_t i = 0; i < inventory->n_devices; i++)
-                device_free(inventory->devices[i]);
+                device_pool_free(&inventory->pool, inventory->devices[i]);
         free(inventory->devices);
         for (size_t i = 0; i < inventory->n_groups; i++)
                 free(inventory->groups[i]);
@@ -241,7 +236,8 @@ static int device_obtain(Inventory *inventory, PciAddress address, Device **ret)
         if (*ret)
                 return 0;
 
-        Device *device = ARRAY_GROW(inventory->devices, inventory->n_devices) ? calloc(1, sizeof(Device)) : NULL;
+        Device *device =
+                        ARRAY_GROW(inventory->devices, inventory->n_devices) ? device_pool_new(&inventory->pool) : NULL;
         if (!device)
                 return -ENOMEM;
         device->address = address;
@@ -253,8 +249,8 @@ static int device_obtain(Inventory *inventory, PciAddress address, Device **ret)
 
 /* A VF was added or removed: records that the VFs of its PF changed. */
 static int note_physical_function(Inventory *inventory, const Device *device) {
-        Device *physical =
-                        device->virtual_function ? inventory_find_device(inventory, device->physical_function) : NULL;
+        Device *physical = device->virtual_function ? inventory_find_device(inventory, device_physical_function(device))
+                                                    : NULL;
         return physical ? note_device(inventory, physical, CHANGED_FUNCTIONS) : 0;
 }
 
@@ -269,7 +265,7 @@ static int device_remove(Inventory *inventory, Device *device) {
 
         name_index_forget(inventory->names);
         sorted_take_out(inventory->devices, &inventory->n_devices, key_of_device, device);
-        device_free(device);
+        device_pool_free(&inventory->pool, device);
         return r;
 }
 
@@ -295,7 +291,7 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         if ((r = string_pool_set(&inventory->strings, &device->reset_methods, read->reset_methods)) < 0)
                 return r;
         facts |= r > 0 ? CHANGED_OTHER : 0;
-        device->generation = inventory->generation;
+        device->generation = inventory->generation % GENERATIONS;
         if (!pci_ids_equal(&device->ids, &read->ids)) {
                 device->ids = read->ids;
                 /* The names that a job waits for were those of another card. */
@@ -304,10 +300,8 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
                 facts |= CHANGED_IDS;
         }
         UPDATE(group_node, read->group_node, CHANGED_DRIVER);
-        if (!streq(device->cdev, read->cdev)) {
-                memcpy(device->cdev, read->cdev, sizeof(device->cdev));
-                facts |= CHANGED_DRIVER;
-        }
+        UPDATE(has_cdev, read->has_cdev, CHANGED_DRIVER);
+        UPDATE(cdev, read->cdev, CHANGED_DRIVER);
         device->nodes = read->nodes; /* nothing that the bus shows */
         UPDATE(numa_node, (int16_t)read->numa_node, CHANGED_OTHER);
         UPDATE(virtual_functions_max, read->virtual_functions_max, CHANGED_OTHER);
@@ -322,9 +316,9 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
         }
         UPDATE(present, true, CHANGED_STATE);
         device->incarnation = read->incarnation;
-        device->physical_function = read->physical_function;
+        device->physical_function = pci_address_requester(read->physical_function);
         device->has_upstream = read->has_upstream;
-        device->upstream = read->upstream;
+        device->upstream = pci_address_requester(read->upstream);
         device->behind_controller = read->behind_controller;
         device->controller = read->controller;
         if ((facts & (CHANGED_STATE | CHANGED_FUNCTIONS)) && (r = note_physical_function(inventory, device)) < 0)
@@ -345,7 +339,7 @@ int inventory_put_device(Inventory *inventory, const PciFacts *read) {
 }
 
 void inventory_set_driver_due(Inventory *inventory, Device *device, uint64_t due_us) {
-        device->driver_due_us = due_us;
+        device_set_driver_due(device, due_us);
         if (due_us < inventory->driver_due_us)
                 inventory->driver_due_us = due_us;
 }
@@ -394,9 +388,10 @@ int inventory_drop_device(Inventory *inventory, PciAddress address) {
         device->appeared = false;
         device->driver = NULL;
         device->group_node = false;
-        device->cdev[0] = '\0';
+        device->has_cdev = false;
+        device->cdev = 0;
         device->nodes = 0;
-        device->driver_due_us = 0;
+        device->driver_is_due = false;
         device->names = host_name_list_free(device->names);
         unsigned facts = CHANGED_STATE | CHANGED_DRIVER | CHANGED_GROUP | CHANGED_NAMES | CHANGED_OTHER;
         if (!pci_link_equal(&device->link, &(PciLink){})) {
@@ -430,7 +425,7 @@ int inventory_drop_name(Inventory *inventory, HostNameKind kind, const char *nam
 }
 
 void inventory_begin_rescan(Inventory *inventory) {
-        inventory->generation++;
+        inventory->generation = (inventory->generation + 1) % GENERATIONS;
 }
 
 int inventory_end_rescan(Inventory *inventory) {

@@ -39,7 +39,7 @@ size_t inventory_count_origins(const Inventory *inventory);
  * what it needs of the facts. Returns 0 or -ENOMEM. */
 int inventory_put_device(Inventory *inventory, const PciFacts *facts);
 
-/* Sets when the driver link of the device is to be read again (driver_due_us). */
+/* Sets when the driver link of the device is to be read again. See device_set_driver_due(). */
 void inventory_set_driver_due(Inventory *inventory, Device *device, uint64_t due_us);
 
 /* Returns and forgets a time before which no driver link is due: the earliest that was set since the last call. UINT64_MAX for none. A

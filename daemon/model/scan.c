@@ -15,7 +15,7 @@ static int put_device(Inventory *inventory, const PciFacts *facts) {
         /* A device without a driver gets one only with an event. */
         Device *known = inventory_find_device(inventory, facts->address);
         known->driver_readings = 0;
-        known->driver_due_us = 0;
+        known->driver_is_due = false;
         if (known->driver)
                 expect_check(inventory, known);
         return 0;
@@ -52,7 +52,7 @@ int scan_changes(const Kernel *kernel, Inventory *inventory, PciAddress address)
 int scan_driver_again(const Kernel *kernel, Inventory *inventory, Device *device) {
         char driver[DRIVER_NAME_MAX];
 
-        device->driver_due_us = 0;
+        device->driver_is_due = false;
         int r = pci_device_read_driver_of(kernel, device->address, driver);
         if (r < 0 || !streq(driver, strempty(device->driver)))
                 return scan_changes(kernel, inventory, device->address);
@@ -124,6 +124,6 @@ int scan_event(const Kernel *kernel, Inventory *inventory, const Uevent *event) 
         /* The kernel sends it after the probe. If the driver has changed since, another event follows. */
         Device *device = streq(event->action, "bind") ? inventory_find_device(inventory, address) : NULL;
         if (r >= 0 && device)
-                device->driver_due_us = 0;
+                device->driver_is_due = false;
         return r;
 }

@@ -21,7 +21,7 @@ int scan_device(const Kernel *kernel, Inventory *inventory, PciAddress address);
  * pci_device_read_changes()). */
 int scan_changes(const Kernel *kernel, Inventory *inventory, PciAddress address);
 
-/* Reads the driver link of a device again, when this is due (driver_due_us). The pointer is invalid afterwards if
+/* Reads the driver link of a device again, when this is due (driver_is_due). The pointer is invalid afterwards if
  * the device is gone. Returns 0, or a negative errno; then the driver counts as confirmed, too. */
 int scan_driver_again(const Kernel *kernel, Inventory *inventory, Device *device);
 

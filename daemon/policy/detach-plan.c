@@ -182,7 +182,7 @@ static int check_bridges(const Group *group, ObstacleList *obstacles, Problem *p
 
 /* Adds a finding if the PF of this VF is detached, or a job changes it: the VF will vanish with it. */
 static int find_leaving_parent(const Inventory *inventory, const Device *vf, Plan *plan) {
-        const Device *pf = vf->virtual_function ? inventory_find_device(inventory, vf->physical_function) : NULL;
+        const Device *pf = vf->virtual_function ? inventory_find_device(inventory, device_physical_function(vf)) : NULL;
         char evidence[160];
 
         if (!pf || (pf->activity == DEVICE_QUIET && !device_is_on_vfio(pf)) || plan_find_member(plan, pf->address) >= 0)
@@ -227,7 +227,7 @@ static int add_dependent_members(const Inventory *inventory, Plan *plan, Problem
 
                 if (!device->present || !device->endpoint)
                         continue;
-                int parent = device->virtual_function ? plan_find_member(plan, device->physical_function) : -1;
+                int parent = device->virtual_function ? plan_find_member(plan, device_physical_function(device)) : -1;
                 if ((parent < 0 || parent >= n_moved) && device->behind_controller)
                         parent = plan_find_member(plan, device->controller);
                 if (parent < 0 || parent >= n_moved)
@@ -361,7 +361,7 @@ static int survey_dependence(const Inventory *inventory, const Device *device, P
         if (is_surveyed(device) && (r = find_leaving_parent(inventory, device, plan)) < 0)
                 return r;
         if (device->virtual_function)
-                parent = inventory_find_device(inventory, device->physical_function);
+                parent = inventory_find_device(inventory, device_physical_function(device));
         if ((!parent || !is_surveyed(parent)) && device->behind_controller)
                 parent = inventory_find_device(inventory, device->controller);
         if (!parent || !is_surveyed(parent) || parent->group == device->group)

@@ -59,9 +59,9 @@ bool reset_scope_has_own(const Device *device) {
 /* Tells whether the device is on the bus behind the bridge, or below this bus. */
 static bool is_below(const Inventory *inventory, const Device *device, PciAddress bridge) {
         for (unsigned depth = 0; device && device->has_upstream && depth < DEPTH_MAX; depth++) {
-                if (pci_address_equal(device->upstream, bridge))
+                if (pci_address_equal(device_upstream(device), bridge))
                         return true;
-                device = inventory_find_device(inventory, device->upstream);
+                device = inventory_find_device(inventory, device_upstream(device));
         }
         return false;
 }
@@ -82,7 +82,7 @@ static int list_others(
 
                 if (other->present && other->endpoint && !is_same && device->has_upstream &&
                                 (!plan || plan_find_member(plan, other->address) < 0) &&
-                                is_below(inventory, other, device->upstream))
+                                is_below(inventory, other, device_upstream(device)))
                         list_add(list, other);
         }
         return list_end(list);
@@ -125,7 +125,8 @@ static bool stands_earlier(const Inventory *inventory, const Plan *plan, size_t 
                 const Device *other = inventory_find_device(inventory, plan->members[earlier].address);
 
                 if (other && !plan_member_depends(&plan->members[earlier]) && !reset_scope_has_own(other) &&
-                                other->has_upstream && pci_address_equal(other->upstream, device->upstream))
+                                other->has_upstream &&
+                                pci_address_equal(device_upstream(other), device_upstream(device)))
                         return true;
         }
         return false;

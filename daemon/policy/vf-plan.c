@@ -11,7 +11,7 @@ static int check_request(const Device *pf, unsigned count, Problem *problem) {
         if (pf->virtual_function)
                 return problem_set(problem, OUTCOME_NO_VIRTUAL_FUNCTIONS,
                                 "%s is a virtual function itself. Name its physical function, %s.", address,
-                                PCI_ADDRESS_TEXT(pf->physical_function));
+                                PCI_ADDRESS_TEXT(device_physical_function(pf)));
         if (pf->virtual_functions_max == 0)
                 return problem_set(problem, OUTCOME_NO_VIRTUAL_FUNCTIONS,
                                 "%s has no virtual functions: the card has no SR-IOV, or the firmware has disabled it.",

@@ -125,7 +125,7 @@ static int read_member(sd_bus_message *message, Plan *plan, int devices_fd, Prob
                         (r = sd_bus_message_read(message, "bbbbs", &recorded, &virtual_function, &appeared, &created,
                                          &driver)) < 0)
                 return r;
-        if (driver[0] != '\0' && !pci_vfio_name_is_valid(driver))
+        if (class > PCI_CLASS_MAX || (driver[0] != '\0' && !pci_vfio_name_is_valid(driver)))
                 return -EBADMSG;
         member->ids = (PciIds){
                         .vendor = vendor,

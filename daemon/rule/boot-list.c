@@ -197,20 +197,23 @@ static bool parse_record(const char *text, BootDevice *ret) {
         char address[PCI_ADDRESS_TEXT_MAX], record[RECORD_MAX];
         BootDevice device = {};
         PciIds *ids = &device.ids;
+        unsigned class;
 
         _Static_assert(PCI_ADDRESS_TEXT_MAX > 16 && PCI_PATH_MAX > 111 && DRIVER_NAME_MAX > 63 && RULE_NAME_MAX > 127 &&
                                         PCI_BRANCH_MAX > 255,
                         "the widths below");
         /* Earlier versions wrote no branch. */
         if (sscanf(text, "%16s %4hx:%4hx %4hx:%4hx %6x %111s %63s %127s %255s", address, &ids->vendor, &ids->device,
-                            &ids->subsystem_vendor, &ids->subsystem_device, &ids->class, device.path, device.driver,
+                            &ids->subsystem_vendor, &ids->subsystem_device, &class, device.path, device.driver,
                             device.rule, device.branch) < 9 ||
                         device.branch[strspn(device.branch, "0123456789abcdef:./pci")] != '\0' ||
                         pci_address_parse(address, &device.address) < 0 ||
                         !has_only(device.path, "0123456789abcdef:./") ||
                         !has_only(device.driver, "abcdefghijklmnopqrstuvwxyz0123456789_-") ||
-                        !pci_driver_is_vfio(device.driver) || !rule_name_is_valid(device.rule) ||
-                        ids->class > 0xffffff || !streq(format_record(&device, record), text))
+                        !pci_driver_is_vfio(device.driver) || !rule_name_is_valid(device.rule) || class > PCI_CLASS_MAX)
+                return false;
+        ids->class = class;
+        if (!streq(format_record(&device, record), text))
                 return false;
         *ret = device;
         return true;

@@ -50,7 +50,7 @@ bool rule_plan_is_detached(const RuleKeeper *keeper, const Device *device) {
 
 bool rule_plan_is_changing(const RuleKeeper *keeper, const Device *device) {
         const Device *physical = device->virtual_function
-                        ? inventory_find_device(keeper->parts.inventory, device->physical_function)
+                        ? inventory_find_device(keeper->parts.inventory, device_physical_function(device))
                         : NULL;
         return device->activity != DEVICE_QUIET || (physical && physical->activity != DEVICE_QUIET);
 }

@@ -159,7 +159,7 @@ void state_json_ids(StateJson *json, PciIds *ids) {
         ids->device = state_json_number(&array, NULL, ids->device, 0, UINT16_MAX);
         ids->subsystem_vendor = state_json_number(&array, NULL, ids->subsystem_vendor, 0, UINT16_MAX);
         ids->subsystem_device = state_json_number(&array, NULL, ids->subsystem_device, 0, UINT16_MAX);
-        ids->class = state_json_number(&array, NULL, ids->class, 0, 0xffffff);
+        ids->class = state_json_number(&array, NULL, ids->class, 0, PCI_CLASS_MAX);
         ids->revision = state_json_number(&array, NULL, ids->revision, 0, UINT8_MAX);
         state_json_leave(&array);
 }

@@ -84,7 +84,7 @@ static int add_cdev(NodeSearch *search, PciAddress member, int device_fd) {
         VfioCdev cdev;
 
         int r = vfio_cdev_read(device_fd, &cdev);
-        return r <= 0 ? r : node_search_add(search, member, VFIO_CDEV_TEXT(&cdev), cdev.number);
+        return r <= 0 ? r : node_search_add(search, member, VFIO_CDEV_TEXT(cdev.index), cdev.number);
 }
 
 /* Adds the node of the group, if vfiod cannot open it: the group has no IOMMU, or /dev has another file at the place of the

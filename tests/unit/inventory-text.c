@@ -19,8 +19,8 @@ static void append_device(GString *text, const Device *device) {
         append_names(text, device->names);
         g_string_append_printf(text, " reset=%s physfn=%s link=%u/%ux%u/%u vfs=%u numa=%d",
                         strempty(device->reset_methods),
-                        device->virtual_function ? PCI_ADDRESS_TEXT(device->physical_function) : "", device->link.speed,
-                        device->link.speed_max, device->link.width, device->link.width_max,
+                        device->virtual_function ? PCI_ADDRESS_TEXT(device_physical_function(device)) : "",
+                        device->link.speed, device->link.speed_max, device->link.width, device->link.width_max,
                         device->virtual_functions_max, device->numa_node);
         g_string_append_printf(text, " bridge=%d endpoint=%d vga=%d vf=%d", device->bridge, device->endpoint,
                         device->boot_vga, device->virtual_function);

@@ -35,7 +35,8 @@ static char *describe_vfs(const Inventory *inventory, const Device *device) {
 
         Device *const *devices = inventory_devices(inventory, &n);
         for (size_t i = 0; i < n; i++)
-                if (devices[i]->virtual_function && pci_address_equal(devices[i]->physical_function, device->address))
+                if (devices[i]->virtual_function &&
+                                pci_address_equal(device_physical_function(devices[i]), device->address))
                         g_string_append_printf(text, " %s", PCI_ADDRESS_TEXT(devices[i]->address));
         return g_string_free(text, FALSE);
 }
@@ -65,7 +66,7 @@ static char *describe_device(const Inventory *inventory, const void *object, uns
                 return describe_names(device);
         case CHANGED_OTHER:
                 return g_strdup_printf("%d %d %s", device->numa_node, device->virtual_functions_max,
-                                device->virtual_function ? PCI_ADDRESS_TEXT(device->physical_function) : "");
+                                device->virtual_function ? PCI_ADDRESS_TEXT(device_physical_function(device)) : "");
         case CHANGED_FUNCTIONS:
                 return describe_vfs(inventory, device);
         default:

@@ -165,7 +165,7 @@ static void test_many(void) {
                 g_autofree char *address = g_strdup_printf("0001:%02x:%02x.%u", i >> 8, i >> 3 & 31, i & 7);
 
                 put_device(bed.inventory, address, "vfio-pci", -1);
-                inventory_set_driver_due(bed.inventory, get_device(bed.inventory, address), 1);
+                inventory_set_driver_due(bed.inventory, get_device(bed.inventory, address), clock_us(CLOCK_MONOTONIC));
         }
         for (size_t n = N; n > 1;) {
                 run_turn(&bed);
@@ -173,6 +173,25 @@ static void test_many(void) {
         }
         g_assert_nonnull(get_device(bed.inventory, NIC));
         bed_clear(&bed);
+}
+
+/* Shortly before and after the lower 32 bits of the milliseconds are 0 again. */
+static void test_large_clock(void) {
+        static const uint64_t clocks_ms[] = {0, 5000, UINT32_MAX - 3, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 31,
+                        (UINT64_C(1000) << 32) - 5, UINT64_C(1000) << 32};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(clocks_ms); i++)
+                for (int difference_ms = -5000; difference_ms <= 20000; difference_ms += 250) {
+                        uint64_t due_us = (clocks_ms[i] + (uint64_t)difference_ms) * 1000;
+                        Device device = {};
+
+                        if ((int64_t)due_us < 0)
+                                continue;
+                        g_assert_true(device_driver_is_confirmed(&device));
+                        device_set_driver_due(&device, due_us);
+                        g_assert_false(device_driver_is_confirmed(&device));
+                        g_assert_cmpuint(device_driver_due_us(&device, clocks_ms[i] * 1000 + 999), ==, due_us);
+                }
 }
 
 int main(int argc, char **argv) {
@@ -186,5 +205,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/driver-check/slow-probe", test_slow_probe);
         g_test_add_func("/driver-check/ends", test_end);
         g_test_add_func("/driver-check/many", test_many);
+        g_test_add_func("/driver-check/large-clock", test_large_clock);
         return g_test_run();
 }

@@ -349,6 +349,28 @@ static void test_rescan(void) {
         assert_changes(inventory, "");
 }
 
+/* The numbers of rescans repeat. */
+static void test_many_rescans(void) {
+        _cleanup_(inventory_freep) Inventory *inventory = make_inventory();
+
+        put_vanished(inventory, "0000:07:00.0", NIC, "e1000");
+        for (unsigned i = 0; i < 3 * GENERATIONS; i++) {
+                put_device(inventory, NIC, "e1000", 25);
+                put_name(inventory, NIC, HOST_NAME_NETWORK, "old");
+                put_device(inventory, NIC2, "e1000", 25);
+                inventory_begin_rescan(inventory);
+                put_device(inventory, NIC, "e1000", 25);
+                put_name(inventory, NIC, HOST_NAME_NETWORK, "ens1");
+                g_assert_cmpint(inventory_end_rescan(inventory), ==, 0);
+
+                const HostName *names = get_device(inventory, NIC)->names;
+                g_assert_cmpstr(names->name, ==, "ens1");
+                g_assert_null(names->next);
+                g_assert_null(inventory_find_device(inventory, address_of(NIC2)));
+                g_assert_cmpint(device_state(get_device(inventory, "0000:07:00.0")), ==, DEVICE_ABSENT);
+        }
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/inventory/add", test_add);
@@ -364,5 +386,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/inventory/appeared", test_appeared);
         g_test_add_func("/inventory/virtual-functions", test_virtual_functions);
         g_test_add_func("/inventory/rescan", test_rescan);
+        g_test_add_func("/inventory/many-rescans", test_many_rescans);
         return g_test_run();
 }

@@ -169,6 +169,7 @@ typedef struct MemberFields {
         size_t driver_length;
         bool recorded, created;
         const char *named_driver;
+        uint32_t class;
 } MemberFields;
 
 typedef struct PlanFields {
@@ -187,8 +188,8 @@ static void append_member(sd_bus_message *message, const MemberFields *fields) {
         g_autofree char *driver = g_strnfill(fields->driver_length, 'd');
 
         g_assert_cmpint(sd_bus_message_open_container(message, 'r', MEMBER), >=, 0);
-        g_assert_cmpint(sd_bus_message_append(message, "sqqqquyii", fields->address, 0x8086, 0x100e, 0, 0, 0x020000U, 0,
-                                        fields->group, fields->parent),
+        g_assert_cmpint(sd_bus_message_append(message, "sqqqquyii", fields->address, 0x8086, 0x100e, 0, 0,
+                                        fields->class, 0, fields->group, fields->parent),
                         >=, 0);
         g_assert_cmpint(peer_append_bytes(message, driver), >=, 0);
         g_assert_cmpint(sd_bus_message_append(message, "bbbbs", fields->recorded, fields->created, false,
@@ -233,7 +234,7 @@ static const PlanFields good_detach = {
                 .verb = "detach",
                 .selected = NIC,
                 .group = 12,
-                .members = {{NIC, 12, -1, 6, false, false}, {VF0, 13, 0, 6, false, false}},
+                .members = {{NIC, 12, -1, 6, false, false}, {VF0, 13, 0, 6, false, false, NULL, PCI_CLASS_MAX}},
                 .n_members = 2,
                 .guard = "storage",
                 .finding = NIC,
@@ -277,6 +278,7 @@ static void test_malformed(void) {
         g_assert_cmpint(CHANGE(good_detach, f->vf_fate = _VF_FATE_MAX), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->vf_fate = UINT32_MAX), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->members[0].driver_length = DRIVER_NAME_MAX), ==, -EBADMSG);
+        g_assert_cmpint(CHANGE(good_detach, f->members[1].class = PCI_CLASS_MAX + 1), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->members[1].parent = 1), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->members[1].parent = 2), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_detach, f->members[1].parent = INT_MAX), ==, -EBADMSG);
@@ -313,9 +315,7 @@ static void test_malformed_forget(void) {
 static void test_malformed_vfs(void) {
         g_assert_cmpint(read_fields(&good_set_vfs), ==, 0);
         g_assert_cmpint(CHANGE(good_set_vfs, f->vf_count = 0, f->n_members = 2), ==, 0);
-
         g_assert_cmpint(CHANGE(good_set_vfs, f->members[2].named_driver = "vfio-pci"), ==, 0);
-
         g_assert_cmpint(CHANGE(good_set_vfs, f->members[0].named_driver = "vfio-pci"), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_set_vfs, f->members[0].parent = 1), ==, -EBADMSG);
         g_assert_cmpint(CHANGE(good_set_vfs, f->members[0].created = true), ==, -EBADMSG);

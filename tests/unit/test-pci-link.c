@@ -36,6 +36,9 @@ static void test_texts(void) {
                         {"Unknown", 0},
                         {"", 0},
                         {"junk", 0},
+                        {"9999.9 GT/s PCIe", PCI_LINK_SPEED_MAX},
+                        {"10000.0 GT/s PCIe", 0},
+                        {"16777.3 GT/s PCIe", 0},
                         {"99999999999999999999", 0},
         };
         g_autoptr(TempTree) tree = tree_with_nic();

@@ -126,7 +126,7 @@ static void test_exists(void) {
 
 static void test_cdev(void) {
         g_autoptr(TempTree) tree = temp_tree_new();
-        VfioCdev cdev = {.name = "vfio3", .number = makedev(1, 3)};
+        VfioCdev cdev = {.index = 3, .number = makedev(1, 3)};
 
         g_assert_cmpint(vfio_cdev_wait(tree->kernel, &cdev, 0), ==, -ENOENT);
         make_node(tree, "devices/vfio2", S_IFCHR, makedev(1, 3));
