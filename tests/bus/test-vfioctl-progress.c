@@ -95,6 +95,8 @@ static void expect_silence(Fixture *fixture, Terminal *terminal, Process *client
         fake_kernel_do(fixture->kernel, "stall 2");
         Process *shower = start_on(other, "detach nvme0n1");
         g_free(terminal_expect(other, "\rdetach group 11: step 5 of 7, unbind 0000:04:00.0 ..." ERASE));
+        /* The step is told before its write. */
+        fake_kernel_do(fixture->kernel, "wait-pending 2");
         fake_kernel_do(fixture->kernel, "resume");
         g_autofree char *shown = terminal_read_rest(terminal);
         g_assert_cmpstr(shown, ==, "");
