@@ -26,11 +26,11 @@ typedef struct Overview {
         LeaseList leases;
         HolderList holders;
         bool holders_known;
-        Plan survey;     /* which groups the host uses */
+        Plan survey;              /* which groups the host uses */
         const Finding **findings; /* those of the survey, sorted by group; n_findings of it */
         bool uses_known;          /* vfiod told that */
-        char *unknown;   /* why it did not, if that was asked; NULL for none */
-        Row *rows;       /* one for each device; the caller may sort and drop them */
+        char *unknown;            /* why it did not, if that was asked; NULL for none */
+        Row *rows;                /* one for each device; the caller may sort and drop them */
         size_t n_rows;
 } Overview;
 

@@ -5,19 +5,19 @@
 #include "bus/registration.h"
 #include "bus/rule-rows.h"
 
-/* The same as that of sd_bus_open_system(). */
-#define SYSTEM_BUS_ADDRESS "unix:path=/run/dbus/system_bus_socket"
-
 /* No method of vfiod takes a file descriptor. But each call can carry 16 of them, and they stay open while the call
  * is held. A user could use up all descriptors of the daemon, which would end the connection. So the connection does
  * not negotiate the passing of descriptors; then the bus daemon refuses such calls. This must be set before the
- * connection starts, so sd_bus_open_system() cannot be used. */
+ * connection starts. But only sd_bus_open_system() knows the address of the bus, so a first connection is used to
+ * get the address. */
 int service_connect(sd_bus **ret) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *system = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
-        const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
+        const char *address;
         int r;
 
-        if ((r = sd_bus_new(&bus)) < 0 || (r = sd_bus_set_address(bus, address ?: SYSTEM_BUS_ADDRESS)) < 0 ||
+        if ((r = sd_bus_open_system(&system)) < 0 || (r = sd_bus_get_address(system, &address)) < 0 ||
+                        (r = sd_bus_new(&bus)) < 0 || (r = sd_bus_set_address(bus, address)) < 0 ||
                         (r = sd_bus_set_bus_client(bus, true)) < 0 || (r = sd_bus_negotiate_fds(bus, false)) < 0 ||
                         (r = sd_bus_start(bus)) < 0)
                 return r;
