@@ -260,7 +260,7 @@ def check_network(machine):
     tap.equal("the network is not online", view.unit("ActiveState", "network-online.target"), "inactive")
     tap.equal("the rule of the network card waits", rules.status(machine, "nic")[machine.nic],
               ("waiting", "vfiod waits until the network of the host is online"))
-    tap.equal("the network card is with the host", view.state(machine.nic), "host")
+    tap.equal("the network card is with the host", eventually(lambda: view.state(machine.nic), "host"), "host")
     guest.qmp.execute("set_link", name="dual-0", up=True)
     tap.equal("the cable is plugged in: the rule detaches the network card",
               eventually(lambda: view.state(machine.nic), "detached", 120), "detached")
