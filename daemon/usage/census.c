@@ -10,7 +10,7 @@ int census_search_here(HolderTable *table, MountTable *mounts) {
                 return 0;
         limits.end_us = table->end_us;
         if ((r = process_table_read(table->kernel, &limits, &processes)) < 0 ||
-                        (r = holder_table_walk(table, &processes, &limits)) < 0)
+                        (holder_table_asks(table) && (r = holder_table_walk(table, &processes, &limits)) < 0))
                 return r;
         return mounts ? mount_table_read(table->kernel, &processes, &limits, mounts) : 0;
 }

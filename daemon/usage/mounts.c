@@ -100,7 +100,7 @@ static int parse_line(MountTable *table, char *line, bool is_host) {
  * read; or -ENOMEM. */
 static int read_mounts(const Kernel *kernel, const Process *process, const UsageLimits *limits, size_t *budget,
                 MountTable *table) {
-        _cleanup_free_ char *line = NULL;
+        _cleanup_free_ char *line = NULL, *buffer = NULL;
         size_t size = 0;
         int r;
 
@@ -111,7 +111,10 @@ static int read_mounts(const Kernel *kernel, const Process *process, const Usage
                 table->is_partial = table->is_partial || (errno != ENOENT && errno != ESRCH && errno != EINVAL);
                 return 0;
         }
-        (void)setvbuf(file, NULL, _IOFBF, READ_BUFFER_SIZE);
+        /* Without a buffer, glibc ignores the size. */
+        if (!(buffer = malloc(READ_BUFFER_SIZE)))
+                return -ENOMEM;
+        (void)setvbuf(file, buffer, _IOFBF, READ_BUFFER_SIZE);
         while ((r = sysfs_next_line(file, &line, &size)) > 0) {
                 if (*budget == 0 || usage_limits_check_time(limits) < 0) {
                         table->is_partial = true;

@@ -79,18 +79,30 @@ static bool is_kernel_thread(const char *status) {
         return parent && strtoul(parent, NULL, 10) == 2 && !find_field(status, "\nVmSize:");
 }
 
-static void parse_owner(Process *process, const char *status) {
+/* Tells whether the user is known, and is root. */
+static bool parse_owner(Process *process, const char *status) {
         unsigned uid;
 
         const char *value = find_field(status, "\nUid:");
-        if (value && sscanf(value, "%u", &uid) == 1) {
-                process->uid = uid;
-                process->rank = uid == 0 ? PROCESS_OF_ROOT : PROCESS_OF_USER;
-        }
+        if (!value || sscanf(value, "%u", &uid) != 1)
+                return false;
+        process->uid = uid;
+        process->rank = uid == 0 ? PROCESS_OF_ROOT : PROCESS_OF_USER;
+        return uid == 0;
+}
+
+/* Root's processes are sorted by their ids, whatever they have open. */
+static void count_descriptors(const Kernel *kernel, Process *process, const char *status) {
+        struct stat folder;
+
+        if (process->rank == PROCESS_OF_ROOT)
+                return;
+        if (fstatat(kernel->proc_fd, SYSFS_PATH("%d/fd", (int)process->pid), &folder, 0) >= 0)
+                process->n_descriptors = (uint64_t)folder.st_size;
         /* Before Linux 6.2, the kernel does not count the descriptors: then the size of the table is used. */
-        value = find_field(status, "\nFDSize:");
-        if (value && process->n_descriptors == 0)
-                process->n_descriptors = strtoull(value, NULL, 10);
+        const char *size = find_field(status, "\nFDSize:");
+        if (size && process->n_descriptors == 0)
+                process->n_descriptors = strtoull(size, NULL, 10);
 }
 
 /* Reads "mnt:[4026531840]". Returns 0 or a negative errno. */
@@ -98,19 +110,44 @@ static int read_namespace(const Kernel *kernel, pid_t pid, const char *kind, cha
         return sysfs_read_target(kernel->proc_fd, SYSFS_PATH("%d/ns/%s", (int)pid, kind), buffer, NAMESPACE_MAX);
 }
 
-/* host_namespace is the user namespace of the host, or "" if it is not known. */
-static void read_namespaces(ProcessTable *table, const Kernel *kernel, Process *process, const char *host_namespace) {
+/* Returns 0 if the number could not be read: *ret_error tells why. */
+static uint64_t read_mount_namespace(const Kernel *kernel, pid_t pid, int *ret_error) {
         char text[NAMESPACE_MAX];
 
-        int r = read_namespace(kernel, process->pid, "mnt", text);
-        const char *number = r >= 0 ? strchr(text, '[') : NULL;
-        if (number)
-                process->mount_namespace = strtoull(number + 1, NULL, 10);
-        else if (process_error_is_refusal(-r) && !process_has_ended(kernel, process->pid))
+        *ret_error = read_namespace(kernel, pid, "mnt", text);
+        const char *number = *ret_error >= 0 ? strchr(text, '[') : NULL;
+        return number ? strtoull(number + 1, NULL, 10) : 0;
+}
+
+/* Those of process 1. */
+typedef struct HostNamespaces {
+        uint64_t mount;           /* 0 if it is not known */
+        char user[NAMESPACE_MAX]; /* "" if it is not known */
+} HostNamespaces;
+
+static void read_host_namespaces(const Kernel *kernel, HostNamespaces *ret) {
+        int error;
+
+        *ret = (HostNamespaces){.mount = read_mount_namespace(kernel, 1, &error)};
+        if (read_namespace(kernel, 1, "user", ret->user) < 0)
+                ret->user[0] = '\0';
+}
+
+static void read_namespaces(ProcessTable *table, const Kernel *kernel, Process *process, bool is_of_root,
+                const HostNamespaces *host) {
+        char text[NAMESPACE_MAX];
+        int error;
+
+        process->mount_namespace = read_mount_namespace(kernel, process->pid, &error);
+        if (process_error_is_refusal(-error) && !process_has_ended(kernel, process->pid))
                 table->has_hidden_namespace = true;
+        /* Only root can put a process of root into another user namespace. One that sees the mounts of the host is in no
+         * container, so its user namespace makes no difference. */
+        if (is_of_root && host->mount != 0 && process->mount_namespace == host->mount)
+                return;
         /* If the user namespace is not known, the process counts as a process of the host. */
-        if (host_namespace[0] != '\0' && read_namespace(kernel, process->pid, "user", text) >= 0 &&
-                        !streq(text, host_namespace))
+        if (host->user[0] != '\0' && read_namespace(kernel, process->pid, "user", text) >= 0 &&
+                        !streq(text, host->user))
                 process->rank = PROCESS_OF_OTHER_NAMESPACE;
 }
 
@@ -164,13 +201,12 @@ static void sort_processes(ProcessTable *table) {
 
 int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessTable *ret) {
         _cleanup_closedir_ DIR *folder = NULL;
-        char host_namespace[NAMESPACE_MAX], status[STATUS_MAX];
-        struct stat descriptors;
+        char status[STATUS_MAX];
+        HostNamespaces host;
         const char *name;
 
         *ret = (ProcessTable){};
-        if (read_namespace(kernel, 1, "user", host_namespace) < 0)
-                host_namespace[0] = '\0';
+        read_host_namespaces(kernel, &host);
         int r = sysfs_open_folder(kernel->proc_fd, ".", &folder);
         while (r >= 0 && (r = sysfs_next(folder, &name)) > 0) {
                 pid_t pid = parse_pid(name);
@@ -191,10 +227,9 @@ int process_table_read(const Kernel *kernel, const UsageLimits *limits, ProcessT
                         return -ENOMEM;
                 Process *process = &ret->processes[ret->n_processes++];
                 *process = (Process){.pid = pid, .rank = PROCESS_OF_ROOT};
-                if (fstatat(kernel->proc_fd, SYSFS_PATH("%d/fd", (int)pid), &descriptors, 0) >= 0)
-                        process->n_descriptors = (uint64_t)descriptors.st_size;
-                parse_owner(process, status);
-                read_namespaces(ret, kernel, process, host_namespace);
+                bool is_of_root = parse_owner(process, status);
+                read_namespaces(ret, kernel, process, is_of_root, &host);
+                count_descriptors(kernel, process, status);
         }
         if (r < 0)
                 return r;

@@ -17,7 +17,7 @@
 typedef enum ProcessRank {
         PROCESS_OF_ROOT, /* or of an unknown user */
         PROCESS_OF_USER,
-        PROCESS_OF_OTHER_NAMESPACE, /* with any user id in that namespace */
+        PROCESS_OF_OTHER_NAMESPACE, /* with any user id in that namespace; not root's with the mounts of process 1 */
 } ProcessRank;
 
 typedef struct Process {
@@ -26,7 +26,7 @@ typedef struct Process {
         ProcessRank rank;
         bool is_cut;              /* its descriptors were not all read: set by the walk of holders.h */
         uint64_t mount_namespace; /* its number; 0 if it is not known */
-        uint64_t n_descriptors;   /* approximately */
+        uint64_t n_descriptors;   /* approximately; 0 for root's processes */
         uint64_t n_of_user;       /* the sum over all processes of this user and rank */
 } Process;
 

@@ -131,6 +131,14 @@ static int ask_census(UsageSnapshot *snapshot, bool wants_mounts) {
         return 0;
 }
 
+/* Tells whether the survey has found a disk, for which it will need the mounts. */
+static bool has_disks(const UsageSnapshot *snapshot) {
+        for (size_t i = 0; i < snapshot->host.n_names; i++)
+                if (snapshot->host.names[i].kind == HOST_NAME_BLOCK)
+                        return true;
+        return false;
+}
+
 int usage_snapshot_mounts(UsageSnapshot *snapshot, const MountTable **ret) {
         *ret = &snapshot->mounts;
         if (snapshot->kernel->census) {
@@ -168,7 +176,7 @@ int usage_snapshot_holders(UsageSnapshot *snapshot, const HolderTable **ret) {
         if (snapshot->has_holders)
                 return 0;
         if (snapshot->kernel->census)
-                return ask_census(snapshot, false);
+                return ask_census(snapshot, !snapshot->has_mounts && has_disks(snapshot));
         int r = add_nodes(snapshot);
         if (r < 0 || table->n_nodes == 0)
                 return r;

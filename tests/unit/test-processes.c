@@ -27,8 +27,49 @@ static void test_kernel_thread(void) {
         g_assert_cmpuint(count_processes(bed->tree, ""), ==, 1);
 }
 
+static ProcessRank rank_of(const ProcessTable *table, pid_t pid) {
+        for (size_t i = 0; i < table->n_processes; i++)
+                if (table->processes[i].pid == pid)
+                        return table->processes[i].rank;
+        g_error("process %d is not in the table", (int)pid);
+}
+
+/* A process of another user namespace comes last, unless it is root's and sees the mounts of the host: only root can make such a one. */
+static void test_user_namespace(void) {
+        _cleanup_(process_table_done) ProcessTable table = {};
+        g_autoptr(Bed) bed = bed_new();
+        static const struct {
+                unsigned mounts, user, user_namespace;
+                ProcessRank rank;
+        } cases[] = {
+                        {1, 0, 1, PROCESS_OF_ROOT},
+                        {1, 0, 2, PROCESS_OF_ROOT},
+                        {2, 0, 1, PROCESS_OF_ROOT},
+                        {2, 0, 2, PROCESS_OF_OTHER_NAMESPACE},
+                        {1, 1000, 1, PROCESS_OF_USER},
+                        {1, 1000, 2, PROCESS_OF_OTHER_NAMESPACE},
+                        {2, 1000, 2, PROCESS_OF_OTHER_NAMESPACE},
+        };
+
+        put_process(bed->tree, 1, "systemd", 1, "");
+        put_owner(bed->tree, 1, 0, 1);
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                put_process(bed->tree, PID + (int)i, "x", cases[i].mounts, "");
+                put_owner(bed->tree, PID + (int)i, cases[i].user, cases[i].user_namespace);
+        }
+        /* Whose process it is cannot be read. */
+        put_process(bed->tree, PID - 1, "x", 1, "");
+        put_owner(bed->tree, PID - 1, 0, 2);
+        temp_tree_file(bed->tree, "", "proc/%d/status", PID - 1);
+        g_assert_cmpint(process_table_read(bed->tree->kernel, &usage_limits, &table), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+                g_assert_cmpint(rank_of(&table, PID + (int)i), ==, cases[i].rank);
+        g_assert_cmpint(rank_of(&table, PID - 1), ==, PROCESS_OF_OTHER_NAMESPACE);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/processes/kernel-thread", test_kernel_thread);
+        g_test_add_func("/processes/user-namespace", test_user_namespace);
         return g_test_run();
 }

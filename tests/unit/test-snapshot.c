@@ -83,6 +83,58 @@ static void test_once(void) {
         g_assert_cmpuint(crowded.descriptors, ==, 2 * one.descriptors);
 }
 
+typedef struct CountingCensus {
+        CensusPort port;
+        unsigned n_searches, n_with_mounts;
+} CountingCensus;
+
+static int search_and_count(const CensusPort *port, HolderTable *table, MountTable *mounts) {
+        CountingCensus *census = (CountingCensus *)port;
+
+        census->n_searches++;
+        census->n_with_mounts += mounts ? 1 : 0;
+        return census_search_here(table, mounts);
+}
+
+/* Another process walks over all processes: it does so once, also if the first device has a node and no disk. */
+static void test_census(void) {
+        for (unsigned n_disks = 0; n_disks <= 2; n_disks++) {
+                _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
+                CountingCensus census = {.port = {.search = search_and_count}};
+                g_autoptr(Bed) bed = make_host(20, 5);
+                g_autofree PciAddress *disks = put_disks(bed, n_disks), *addresses = g_new0(PciAddress, n_disks + 1);
+
+                temp_tree_device(bed->tree, "pci0000:00/" HBA);
+                temp_tree_file(bed->tree, "1:5\n", "sys/bus/pci/devices/" HBA "/sound/card0/dev");
+                addresses[0].bus = 4;
+                for (unsigned i = 0; i < n_disks; i++)
+                        addresses[i + 1] = disks[i];
+                bed->tree->kernel->census = &census.port;
+                g_assert_cmpint(usage_snapshot_new(bed->tree->kernel, addresses, n_disks + 1, on_use, bed->uses,
+                                                &snapshot),
+                                ==, 0);
+                for (unsigned i = 0; i <= n_disks; i++)
+                        g_assert_cmpint(usage_of_device(snapshot, addresses[i]), ==, 0);
+                assert_uses(bed->uses, NULL);
+                g_assert_cmpuint(census.n_searches, ==, 1);
+                g_assert_cmpuint(census.n_with_mounts, ==, n_disks > 0);
+                g_assert_cmpuint(snapshot->mounts.n_lines, ==, n_disks > 0 ? 50 : 0);
+                g_assert_cmpuint(snapshot->holders.n_descriptors, ==, 40);
+                bed->tree->kernel->census = NULL;
+        }
+}
+
+/* Who asks for the mounts alone needs no descriptor. */
+static void test_only_mounts(void) {
+        g_autoptr(Bed) bed = make_host(20, 5);
+        _cleanup_(holder_table_done) HolderTable table = {.kernel = bed->tree->kernel};
+        _cleanup_(mount_table_done) MountTable mounts = {};
+
+        g_assert_cmpint(census_search_here(&table, &mounts), ==, 0);
+        g_assert_cmpuint(mounts.n_lines, ==, 50);
+        g_assert_cmpuint(table.n_descriptors, ==, 0);
+}
+
 /* Changes after a part was read are not seen: all devices are judged by the same moment. */
 static void test_moment(void) {
         _cleanup_(usage_snapshot_freep) UsageSnapshot *snapshot = NULL;
@@ -194,6 +246,8 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/snapshot/large", test_large);
         g_test_add_func("/snapshot/once", test_once);
+        g_test_add_func("/snapshot/census", test_census);
+        g_test_add_func("/snapshot/only-mounts", test_only_mounts);
         g_test_add_func("/snapshot/moment", test_moment);
         g_test_add_func("/snapshot/needed", test_needed);
         g_test_add_func("/snapshot/hba", test_hba);

@@ -30,6 +30,8 @@ static void test_aliases(void) {
                         "alias vfio_pci:v00001AF4d00001041sv00001234sd*bc02sc00i* special_vfio_pci\n"
                         "alias vfio_pci:v00001AF4d*sv*sd*bc*sc*i* general_vfio_pci\n"
                         "alias vfio_pci:x\nalias vfio_pci:x y z\n"
+                        "# alias vfio_pci:v* comment_vfio_pci\nvfio_pci:v* short_vfio_pci\n"
+                        "alias of:vfio_pci:v* other_vfio_pci\n"
                         "alias vfio_pci:v0000ABCDd0000EF01sv*sd*bc*sc*i* last_vfio_pci",
                         "lib/modules/" RELEASE "/modules.alias");
         g_assert_cmpint(variant_list_read(tree->kernel, &list), ==, 0);
