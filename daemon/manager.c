@@ -129,6 +129,17 @@ static int follow_links(Manager *manager, const ChangeList *changes) {
         return link_reader_read_all(manager->links);
 }
 
+/* The same for the links, and for what the recovery of jobs changed. */
+static int follow_first_changes(Manager *manager) {
+        ChangeList changes;
+
+        viability_check(manager->inventory);
+        inventory_take_changes(manager->inventory, &changes);
+        int r = link_reader_follow(manager->links, &changes);
+        change_list_done(&changes);
+        return r;
+}
+
 static void check_settled(Manager *manager, bool now) {
         void (*done)(void) = manager->on_settled;
 
@@ -258,6 +269,7 @@ static int read_host(Manager *manager, const char *state_folder) {
         if ((r = state_apply(manager->state, manager->inventory)) < 0 ||
                         (r = state_forget_unneeded(manager->state, manager->inventory)) < 0)
                 return log_error_errno(r, "Cannot apply the state files in %s", state_folder);
+        drop_changes(manager);
         return 0;
 }
 
@@ -414,7 +426,8 @@ int manager_new(sd_event *event, const ManagerParts *parts, Manager **ret) {
         /* The first call may have started the daemon, and its reply is to have the links, too. No call is processed
          * before. A device that does not answer delays the start by LINKS_START_US. */
         link_reader_await(manager->links, parts->links_start_us ?: LINKS_START_US);
-        drop_changes(manager);
+        if ((r = follow_first_changes(manager)) < 0)
+                return log_error_errno(r, "Cannot read the links of the devices");
         if (root_fd >= 0 &&
                         (r = root_socket_new(&manager->service, event, TAKE_FD(root_fd), &manager->root_socket)) < 0)
                 return log_error_errno(r, "Cannot accept connections on root's socket");

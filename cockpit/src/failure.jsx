@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // An error as a sentence with its cure.
-import { Alert, ClipboardCopy, Content } from "@patternfly/react-core";
+import { Alert, Bullseye, ClipboardCopy, Content, Spinner } from "@patternfly/react-core";
 
 import { AccessCure } from "./access.jsx";
 import { _ } from "./i18n.js";
@@ -17,6 +17,13 @@ export function Failure({ title, error }) {
             <AccessCure error={error} admin={admin} />
         </Alert>
     );
+}
+
+// In the place of a list that is not known: it is asked for, or vfiod did not tell it.
+export function NotKnown({ error }) {
+    return error
+        ? <Failure title={_("vfiod did not answer")} error={error} />
+        : <Bullseye><Spinner aria-label={_("Asking vfiod")} /></Bullseye>;
 }
 
 // A command is there to be copied, a sentence to be read.

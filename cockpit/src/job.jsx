@@ -5,7 +5,7 @@ import {
     Alert, Button, Card, CardBody, CardTitle, Content, EmptyState, EmptyStateBody, PageSection, Progress, Stack, StackItem,
 } from "@patternfly/react-core";
 
-import { Cure, Failure } from "./failure.jsx";
+import { Cure, Failure, NotKnown } from "./failure.jsx";
 import { _, format } from "./i18n.js";
 import { Said } from "./said.jsx";
 import { href } from "./use-vfiod.js";
@@ -59,9 +59,9 @@ function EndedJob({ job }) {
     );
 }
 
-export function Jobs({ state: { jobs, endedJobs } }) {
+export function Jobs({ state: { jobs, endedJobs, jobsError } }) {
     if (jobs.length === 0 && !endedJobs)
-        return null;
+        return <PageSection><NotKnown error={jobsError} /></PageSection>;
     if (jobs.length === 0 && endedJobs.length === 0)
         return (
             <PageSection>

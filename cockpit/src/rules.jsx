@@ -7,7 +7,7 @@ import {
 } from "@patternfly/react-core";
 
 import { AccessNote, needsAccess } from "./access.jsx";
-import { Failure } from "./failure.jsx";
+import { Failure, NotKnown } from "./failure.jsx";
 import { _, format } from "./i18n.js";
 import { RuleCard } from "./rule-card.jsx";
 import { RuleDialog } from "./rule-dialog.jsx";
@@ -117,7 +117,7 @@ export function Rules({ state }) {
             </PageSection>
             <PageSection id="rules">
                 {rules.length === 0
-                    ? state.ruleFiles && <NoRules />
+                    ? state.ruleFiles ? <NoRules /> : <NotKnown error={state.rulesError} />
                     : <Stack hasGutter>
                         {shown.map((rule, i) => (
                             <StackItem key={rule.name}>

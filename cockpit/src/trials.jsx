@@ -14,20 +14,20 @@ const cockpit = window.cockpit;
 // So many devices of a group are named.
 const NAMED = 3;
 
-// An answer that takes longer than this, in milliseconds, does not tell well enough when it was made: so /proc/uptime is read again.
+// If an answer takes longer, in milliseconds, the time at which it was made is not exact enough. Then /proc/uptime is read again.
 const QUICK = 500, READINGS_MAX = 5;
 
 // When the clock of the host that counts since the boot, also while it sleeps, was 0: by the clock of the browser, in milliseconds.
 async function readBoot() {
     let best = { took: Infinity };
     for (let i = 0; i < READINGS_MAX && best.took > QUICK; i++) {
-        const asked = Date.now();
+        const asked = performance.now();
         const uptime = parseFloat(await cockpit.file("/proc/uptime").read());
         if (!Number.isFinite(uptime))
             throw new Error("/proc/uptime");
-        const took = Date.now() - asked;
+        const took = performance.now() - asked;
         if (took < best.took)
-            best = { took, boot: asked + took / 2 - uptime * 1000 };
+            best = { took, boot: Date.now() - took / 2 - uptime * 1000 };
     }
     return best.boot;
 }

@@ -43,9 +43,10 @@ class Connection {
         this.model = new Model();
         this.listeners = new Set();
         // phase: "connecting", "ready", "lost" (vfiod has ended; what is shown is old) or "failed"
-        // ruleFiles: the rows of ListRules, in the order of precedence. These and endedJobs are null if not known.
+        // ruleFiles: the rows of ListRules, in the order of precedence. These and endedJobs are null if not known; rulesError and jobsError
+        // are why, or null.
         // admin: whether there is administrative access; null if not known.
-        this.state = { phase: "connecting", problem: null, endedJobs: null, ruleFiles: null, admin: null, ...EMPTY };
+        this.state = { phase: "connecting", problem: null, endedJobs: null, ruleFiles: null, jobsError: null, rulesError: null, admin: null, ...EMPTY };
         this.subscribe = this.subscribe.bind(this);
         this.getState = this.getState.bind(this);
         this.generation = 0;
@@ -287,7 +288,8 @@ class Connection {
         this.call("ListRules", "").then(([rows]) => generation === this.generation && this.publish({
             ruleFiles: rows.map(([name, file, state, matches, dictionary]) =>
                 ({ name, file, state, matches: matches.map(matchOf), ...details(dictionary) })),
-        }), error => generation === this.generation && console.warn("Cannot list rules:", error.message));
+            rulesError: null,
+        }), rulesError => generation === this.generation && this.publish({ rulesError }));
     }
 
     readEndedJobs() {
@@ -296,7 +298,8 @@ class Connection {
             endedJobs: rows.filter(row => row[1] === "/").map(
                 ([Number, , Kind, State, GroupNumber, DeviceAddresses, , , , , , , Started, dictionary]) =>
                     ({ Number, Kind, State, GroupNumber, DeviceAddresses, Started, ...details(dictionary) })),
-        }), error => generation === this.generation && console.warn("Cannot list jobs:", error.message));
+            jobsError: null,
+        }), jobsError => generation === this.generation && this.publish({ jobsError }));
     }
 }
 

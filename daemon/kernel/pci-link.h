@@ -9,8 +9,8 @@
 typedef struct PciLink {
         uint32_t speed : 24;     /* MT/s, at most PCI_LINK_SPEED_MAX; 0 for none or not known */
         uint32_t width : 8;      /* lanes; 0 for none or not known */
-        uint32_t speed_max : 24; /* of the device */
-        uint32_t width_max : 8;  /* of the device */
+        uint32_t speed_max : 24; /* the highest speed of the device, MT/s */
+        uint32_t width_max : 8;  /* the most lanes of the device */
 } PciLink;
 
 /* Far above any link: PCIe 7.0 has 128,000 MT/s. */

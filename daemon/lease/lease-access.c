@@ -149,19 +149,39 @@ int lease_access_grant(Lease *lease, lease_access_done_t done) {
         return peer_is_lost(r) ? send_grant(lease, true, done) : r;
 }
 
+static int read_result(sd_bus_message *reply) {
+        int32_t result;
+
+        return sd_bus_message_read(reply, "i", &result) < 0 || !peer_is_errno(result) ? -EBADMSG : result;
+}
+
 static void on_result(int error, sd_bus_message *reply, void *userdata) {
         _cleanup_free_ Access *request = userdata;
         Lease *lease = error == -ECANCELED ? NULL : lease_find(request->table, request->number);
-        int32_t result = 0;
 
-        if (error == 0 && sd_bus_message_read(reply, "i", &result) < 0)
-                result = -EBADMSG;
         if (lease)
-                request->done(lease, error < 0 ? error : peer_is_errno(result) ? result : -EBADMSG);
+                request->done(lease, error < 0 ? error : read_result(reply));
+}
+
+static void on_holders_ended(int error, sd_bus_message *reply, void *userdata) {
+        _cleanup_free_ Access *request = userdata;
+        Lease *lease = error == -ECANCELED ? NULL : lease_find(request->table, request->number);
+        uint32_t n = 0;
+
+        if (!lease)
+                return;
+        int r = error < 0 ? error : read_result(reply);
+        if (r >= 0 && sd_bus_message_read(reply, "u", &n) < 0)
+                r = -EBADMSG;
+        /* If no process got the signal, the next attempt begins with SIGTERM again. */
+        if (n > 0 && lease->terminated_us == 0)
+                lease->terminated_us = clock_us(CLOCK_MONOTONIC);
+        request->done(lease, r);
 }
 
 /* Makes a request that takes the number of the lease and a flag. */
-static int ask(const Lease *lease, const char *member, bool flag, lease_access_done_t done) {
+static int ask(const Lease *lease, const char *member, bool flag, lease_access_done_t done,
+                worker_request_reply_t reply) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         _cleanup_(sd_bus_close_unrefp) sd_bus *peer = NULL;
         int r;
@@ -169,7 +189,7 @@ static int ask(const Lease *lease, const char *member, bool flag, lease_access_d
         if ((r = worker_request_new(lease->table->parts.event, lease->table->parts.port, member, &peer, &call)) < 0 ||
                         (r = sd_bus_message_append(call, "ub", lease->number, (int)flag)) < 0)
                 return r;
-        return send(lease, TAKE_PTR(peer), call, done, false, on_result);
+        return send(lease, TAKE_PTR(peer), call, done, false, reply);
 }
 
 int lease_access_record(Lease *lease, lease_access_done_t done) {
@@ -185,11 +205,11 @@ int lease_access_record(Lease *lease, lease_access_done_t done) {
 }
 
 int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done) {
-        return ask(lease, "RevokeLease", forget, done);
+        return ask(lease, "RevokeLease", forget, done, on_result);
 }
 
 int lease_access_end_holders(Lease *lease, bool hard, lease_access_done_t done) {
-        return ask(lease, "EndHolders", hard, done);
+        return ask(lease, "EndHolders", hard, done, on_holders_ended);
 }
 
 /* FNV-1a. */

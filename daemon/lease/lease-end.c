@@ -51,8 +51,8 @@ static void on_holders_ended(Lease *lease, int error) {
         try_again_later(lease);
 }
 
-/* Ends the processes of the user, if they had time to end by themselves. The search for them can be late, but SIGTERM always comes first.
- * Returns whether it has begun to do so. */
+/* Ends the processes of the user, if they had time to end by themselves: with SIGTERM until a process got it, later with SIGKILL. Returns
+ * whether it has begun to do so. */
 static bool end_holders(Lease *lease) {
         uint64_t now = clock_us(CLOCK_MONOTONIC), grace = lease->table->parts.limits->grace_us;
 
@@ -60,8 +60,6 @@ static bool end_holders(Lease *lease) {
                 return false;
         bool hard = lease->terminated_us > 0 && now - lease->terminated_us >= grace;
         lease->waits = lease_access_end_holders(lease, hard, on_holders_ended) >= 0;
-        if (lease->waits && lease->terminated_us == 0)
-                lease->terminated_us = now;
         return lease->waits;
 }
 

@@ -44,7 +44,7 @@ struct Lease {
         char *holder;           /* NULL for none */
         size_t n_tried;         /* devices that the end has tried to reattach */
         uint64_t ended_us;      /* CLOCK_MONOTONIC */
-        uint64_t terminated_us; /* when the holders first got SIGTERM, CLOCK_MONOTONIC; 0 if they did not */
+        uint64_t terminated_us; /* when a holder first got SIGTERM, CLOCK_MONOTONIC; 0 if none did */
         uint64_t retry_us;      /* how long the next search for holders waits */
         uint64_t granted; /* fingerprint of the devices when the access was given: see lease_access_fingerprint() */
         char *caller;
@@ -124,7 +124,8 @@ int lease_access_revoke(Lease *lease, bool forget, lease_access_done_t done);
 /* Asks a worker to write the file of the lease. The same for done(). */
 int lease_access_record(Lease *lease, lease_access_done_t done);
 
-/* Asks a worker to end the processes of the user that have the devices open, also with SIGKILL. The same for done(). */
+/* Asks a worker to end the processes of the user that have the devices open: with SIGTERM, or with SIGKILL if hard. Notes in the lease when
+ * a process first got the signal. The same for done(). */
 int lease_access_end_holders(Lease *lease, bool hard, lease_access_done_t done);
 
 /* A number that changes when the kernel makes nodes of the lease again. 0 while a device is not on a vfio driver. */

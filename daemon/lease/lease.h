@@ -42,7 +42,7 @@ const char *lease_state_to_string(LeaseState state);
 typedef struct LeaseLimits {
         QuotaLimits leases;
         uint64_t claim_us; /* an unclaimed lease ends after this time */
-        uint64_t grace_us; /* With "kill", processes that keep the devices open get SIGTERM after this time, and SIGKILL when it has passed again. */
+        uint64_t grace_us; /* With "kill", processes that keep the devices open get SIGTERM after this time, and SIGKILL as long after SIGTERM. */
         uint64_t retry_min_us; /* A lease that lingers searches for holders again after this time, */
         uint64_t retry_max_us; /* then after twice as long each time, up to this. */
 } LeaseLimits;

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/device-pool.h"
 
-/* A sanitizer finds the use of a freed device, although its block is not freed. */
+/* A sanitizer finds the use of a freed device until its place is used again, although its block is not freed. gcc and clang tell in
+ * different ways whether there is one. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #else

@@ -109,7 +109,7 @@ typedef struct Device {
         uint16_t upstream;          /* the bridge above it; see device_upstream() */
         uint16_t virtual_functions_max;
         int16_t numa_node;
-        /* Four full bytes: a bit-field of one byte has no part in the next. */
+        /* These fill four bytes. A bit-field whose type has one byte never crosses the end of a byte, so their order matters. */
         DeviceActivity activity : 2;
         bool present : 1;
         bool appeared : 1; /* it was plugged in; inventory_clear_appeared() clears this */

@@ -8,8 +8,9 @@
 #include <sys/types.h>
 
 /* The processes of the host, in the order in which a survey examines them: first those of root, then those of other
- * users, and last those of other user namespaces (rootless containers). Users with the fewest open descriptors come
- * first: a user with a million open files delays only the survey of his own processes.
+ * users, and last those of other user namespaces (rootless containers). A process of root that has the mounts of
+ * process 1 counts as one of the host. Users with the fewest open descriptors come first: a user with a million open
+ * files delays only the survey of his own processes.
  *
  * The real user id decides. The effective user id and the capabilities do not: any user can start a setuid program,
  * such as su, which inherits all descriptors of the user. */
@@ -17,7 +18,7 @@
 typedef enum ProcessRank {
         PROCESS_OF_ROOT, /* or of an unknown user */
         PROCESS_OF_USER,
-        PROCESS_OF_OTHER_NAMESPACE, /* with any user id in that namespace; not root's with the mounts of process 1 */
+        PROCESS_OF_OTHER_NAMESPACE, /* with any user id in that namespace; a process of root with the mounts of process 1 is PROCESS_OF_ROOT */
 } ProcessRank;
 
 typedef struct Process {
@@ -26,7 +27,7 @@ typedef struct Process {
         ProcessRank rank;
         bool is_cut;              /* its descriptors were not all read: set by the walk of holders.h */
         uint64_t mount_namespace; /* its number; 0 if it is not known */
-        uint64_t n_descriptors;   /* approximately; 0 for root's processes */
+        uint64_t n_descriptors;   /* approximately; 0 for PROCESS_OF_ROOT */
         uint64_t n_of_user;       /* the sum over all processes of this user and rank */
 } Process;
 

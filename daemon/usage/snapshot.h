@@ -10,7 +10,8 @@
 #include "usage/network-table.h"
 
 /* What the host uses at one moment, read once for all devices of a survey. Each part is read when it is first
- * needed: a card without disks costs no reading of mounts. Reading takes time, so only workers use this. */
+ * needed: a survey without disks costs no reading of mounts. vfiod-census is asked for the mounts together with the first search for
+ * holders. Reading takes time, so only workers use this. */
 
 typedef enum UsageKind {
         USAGE_STORAGE, /* a disk of the device is mounted, is swap space, or is a part of something */
