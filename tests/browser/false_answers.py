@@ -165,6 +165,24 @@ def late_lists(tap, here):
         page.until("document.querySelector('.pf-v6-c-empty-state, #ended-jobs')")
 
 
+# In place of the answer, there is an error.
+REFUSED_LIST = """text => {
+    const id = /"reply":.*"id":"([0-9]+)"/.exec(text);
+    if (!id || !window.sent.some(one => one.includes('"%s"') && one.includes(`"id":"${id[1]}"`)))
+        return text;
+    return text.split("\\n")[0] + "\\n" + JSON.stringify({ error: ["org.vfiod1.Error.Failed", ["there is no list"]], id: id[1] });
+}"""
+
+
+@test
+def refused_lists(tap, here):
+    for view, method in (("rules", "ListRules"), ("jobs", "ListJobs")):
+        page = here.open(view, first=BETWEEN % (REFUSED_LIST % method))
+        page.until("document.querySelector('[data-error=Failed]')")
+        tap.contains(f"if vfiod does not tell a list, the page says why: {view}", text_of(page, "[data-error=Failed]"), "there is no list")
+        tap.check(f"it does not say that there are none: {view}", not page.evaluate("Boolean(document.querySelector('.pf-v6-c-empty-state'))"))
+
+
 @test
 def rules_replaced_meanwhile(tap, here):
     with rules(here, {"40-none": NONE_RULE}):
