@@ -4,6 +4,7 @@
 #include "polkit-stub.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -308,6 +309,32 @@ static void test_kill_late(void) {
         scene_end(&scene);
 }
 
+/* No process can be ended at first, also when the time until SIGKILL has passed: the process gets SIGTERM first nevertheless. */
+static void test_kill_fails(void) {
+        Scene scene;
+
+        scene_begin_with(&scene, &(FixtureOptions){.reads_log = true});
+        g_autofree char *ticket = lessee_start(scene.fixture, NIC, "{'kill': <true>}", LEASE1);
+        int guard = lessee_claim(scene.fixture, ticket);
+        g_autofree char *node = g_build_filename(fake_kernel_get_root(scene.fixture->kernel), NODE, NULL);
+        g_autofree char *stubborn = g_strdup_printf("trap '' TERM; exec 9<>%s && echo ready && sleep 1000", node);
+        Process *holder = start_sleeper(stubborn);
+        g_autofree char *reaper = g_strdup_printf("%s.reaper", scene.fixture->state_folder);
+        g_autofree char *away = g_strdup_printf("%s.away", reaper);
+        g_assert_cmpint(rename(reaper, away), ==, 0);
+        (void)close(guard);
+        fixture_wait_log(scene.fixture, "Cannot end process *");
+        gint64 first = g_get_monotonic_time();
+        while (g_get_monotonic_time() < first + G_USEC_PER_SEC / 2)
+                fixture_wait_log(scene.fixture, "Cannot end process *");
+        g_assert_cmpint(rename(away, reaper), ==, 0);
+        fixture_wait_log(scene.fixture, "*was asked to end");
+        fixture_wait_log(scene.fixture, "*was asked to end with SIGKILL");
+        expect_over(&scene);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        scene_end(&scene);
+}
+
 /* A process of another user has the device open: it is not ended. */
 static void test_kill_other_user(void) {
         Scene scene;
@@ -400,6 +427,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/lease/lingering", test_lingering);
         g_test_add_func("/bus/lease/kill", test_kill);
         g_test_add_func("/bus/lease/kill-late", test_kill_late);
+        g_test_add_func("/bus/lease/kill-fails", test_kill_fails);
         g_test_add_func("/bus/lease/kill-other-user", test_kill_other_user);
         g_test_add_func("/bus/lease/new-node", test_new_node);
         g_test_add_func("/bus/lease/restart", test_restart);
