@@ -50,7 +50,7 @@ static void use_up(RawBus *bus, uid_t uid) {
 
 static void test_plans(void) {
         /* The stalled plans must not end before all users have theirs. */
-        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = DEADLINE_MS});
+        Fixture *fixture = fixture_start(&(FixtureOptions){.step_deadline_ms = 4 * DEADLINE_MS});
         Process *unbind = stall_plans(fixture);
         g_autoptr(RawBus) last = raw_bus_connect(OTHER);
         g_autoptr(RawBus) root = raw_bus_connect(0);

@@ -138,6 +138,8 @@ def late_close(tap, here):
     page.until("document.documentElement.dataset.started === ''")
     # Cockpit hands over a signal a moment after it has come.
     page.evaluate("new Promise(resolve => setTimeout(resolve)).then(() => true)")
+    # The connection has not failed yet.
+    page.until("document.querySelector('[aria-label=\"Asking vfiod for the devices\"]')")
     page.evaluate("window.release(); true")
     page.until("document.querySelector('[data-phase=ready]')")
     tap.check("if vfiod starts while a connection fails, the page connects again", True)

@@ -103,7 +103,7 @@ def vfs_set(tap, here):
         page.until("document.querySelector('#vf-nothing')")
         fill(page, "#vf-count", "100")
         page.until("document.querySelector('#vf-steps [data-new=\"7\"]')")
-        # Those that are not just with the host come first.
+        # The list begins with the functions that are not available. Wait until all are available.
         page.until("[...document.querySelectorAll('#vf-steps [data-gone]')].every(e => e.innerText.endsWith('Available'))")
         tap.equal("what disappears is listed",
                   page.evaluate("[...document.querySelectorAll('#vf-steps [data-gone]')].map(e => e.dataset.gone)"), [VF, "0000:07:10.1"])

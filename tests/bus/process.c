@@ -105,7 +105,8 @@ pid_t process_find_below(Process *process, const char *name) {
         gint64 deadline = g_get_monotonic_time() + DEADLINE_MS * 1000LL;
         pid_t found;
 
-        /* There are two for a moment: one that is about to end, or a child that still has the name of its parent. */
+        /* For a moment, two processes can have this name: an earlier one can be about to end, or a new child can still have the
+         * name of its parent. */
         while (count_below(process_get_pid(process), name, &found) > 1) {
                 g_assert_cmpint(g_get_monotonic_time(), <, deadline);
                 g_usleep(1000);

@@ -286,8 +286,7 @@ pid_t find_worker(void) {
         return pid;
 }
 
-/* The worker of the job before may be about to end. */
-static pid_t find_only_worker(void) {
+pid_t find_only_worker(void) {
         gint64 end = g_get_monotonic_time() + DEADLINE_SECONDS * G_USEC_PER_SEC;
         pid_t pid;
 

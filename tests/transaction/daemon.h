@@ -64,5 +64,7 @@ DeviceState daemon_state(Daemon *daemon, const char *address);
 
 /* The pid of the running worker, 0 for none. */
 pid_t find_worker(void);
+/* The same, when no other worker runs: the worker of an earlier job may be about to end. */
+pid_t find_only_worker(void);
 /* Kills the worker. Its waiting write in the fake kernel is resumed, and the process has ended afterwards. */
 void kill_worker(Host *host, bool reap);

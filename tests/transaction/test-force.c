@@ -155,7 +155,7 @@ static void test_killed(void) {
         _cleanup_reply_ Reply reply = {};
 
         begin(&scene, daemon, &reply);
-        pid_t worker = find_worker();
+        pid_t worker = find_only_worker();
         g_assert_cmpint(worker, >, 0);
         g_assert_cmpint(kill(worker, SIGKILL), ==, 0);
         g_assert_cmpint(daemon_state(daemon, PORT1), ==, DEVICE_STUCK);
@@ -204,7 +204,7 @@ static void test_all_die(void) {
 
         begin(&scene, daemon, &reply);
         daemon_stopp(&daemon);
-        pid_t worker = find_worker();
+        pid_t worker = find_only_worker();
         g_assert_cmpint(kill(worker, SIGKILL), ==, 0);
         release(&scene);
         g_assert_cmpint(waitpid(worker, NULL, 0), ==, worker);

@@ -138,7 +138,7 @@ static void test_descriptors(void) {
         daemon_must_begin(daemon, PLAN_DETACH, "ens1", &answer);
         fake_kernel_do(host->fake, "wait-pending 1");
 
-        g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)find_worker());
+        g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)find_only_worker());
         g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
         while ((name = g_dir_read_name(folder))) {
                 g_autofree char *link = g_build_filename(path, name, NULL);

@@ -59,7 +59,7 @@ static void run_turn(Bed *bed) {
 /* Makes the next check due now. */
 static void make_check_due(Bed *bed) {
         g_assert_false(is_confirmed(bed));
-        inventory_set_driver_due(bed->inventory, get_device(bed->inventory, NIC), 1);
+        inventory_set_driver_due(bed->inventory, get_device(bed->inventory, NIC), clock_us(CLOCK_MONOTONIC));
 }
 
 static void expect_silence(Bed *bed) {

@@ -27,16 +27,17 @@ static void test_kernel_thread(void) {
         g_assert_cmpuint(count_processes(bed->tree, ""), ==, 1);
 }
 
-static ProcessRank rank_of(const ProcessTable *table, pid_t pid) {
+static const Process *find_process(const ProcessTable *table, pid_t pid) {
         for (size_t i = 0; i < table->n_processes; i++)
                 if (table->processes[i].pid == pid)
-                        return table->processes[i].rank;
+                        return &table->processes[i];
         g_error("process %d is not in the table", (int)pid);
 }
 
-/* A process of another user namespace comes last, unless it is root's and sees the mounts of the host: only root can make such a one. */
+/* A process of another user namespace comes last. A process of root that sees the mounts of the host does not: only root can make such
+ * a process. */
 static void test_user_namespace(void) {
-        _cleanup_(process_table_done) ProcessTable table = {};
+        _cleanup_(process_table_done) ProcessTable table = {}, blind = {};
         g_autoptr(Bed) bed = bed_new();
         static const struct {
                 unsigned mounts, user, user_namespace;
@@ -63,8 +64,17 @@ static void test_user_namespace(void) {
         temp_tree_file(bed->tree, "", "proc/%d/status", PID - 1);
         g_assert_cmpint(process_table_read(bed->tree->kernel, &usage_limits, &table), ==, 0);
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
-                g_assert_cmpint(rank_of(&table, PID + (int)i), ==, cases[i].rank);
-        g_assert_cmpint(rank_of(&table, PID - 1), ==, PROCESS_OF_OTHER_NAMESPACE);
+                g_assert_cmpint(find_process(&table, PID + (int)i)->rank, ==, cases[i].rank);
+        g_assert_cmpint(find_process(&table, PID - 1)->rank, ==, PROCESS_OF_OTHER_NAMESPACE);
+        /* The descriptors of root are not counted. */
+        g_assert_cmpuint(find_process(&table, PID + 1)->n_descriptors, ==, 0);
+        g_assert_cmpuint(find_process(&table, PID + 4)->n_descriptors, >, 0);
+
+        /* If the mounts of the host are not known, the user namespace decides. */
+        temp_tree_remove(bed->tree, "proc/1/ns/mnt");
+        g_assert_cmpint(process_table_read(bed->tree->kernel, &usage_limits, &blind), ==, 0);
+        g_assert_cmpint(find_process(&blind, PID)->rank, ==, PROCESS_OF_ROOT);
+        g_assert_cmpint(find_process(&blind, PID + 1)->rank, ==, PROCESS_OF_OTHER_NAMESPACE);
 }
 
 int main(int argc, char **argv) {

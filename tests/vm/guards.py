@@ -66,7 +66,6 @@ def check_use(machine, use):
 def check_fake(machine, fake):
     """What an ordinary user can fake must not keep root from detaching the device."""
     tap, view, what = machine.tap, machine.view, fake.what
-    machine.guest.check_run("udevadm settle")  # udev reads a disk that is back, and has it open
     with uses.in_use(machine.guest, fake) as used:
         status, output = view.vfioctl(f"detach {used.address}")
         tap.check(f"{what}: the device is detached", status == 0, output)

@@ -76,7 +76,7 @@ READS = re.compile(r"(grep|ls|cat|blkid|lspci|readlink|find|ip -brief link show|
                    r"|vfioctl (list|show|groups|log|leases|status|jobs|plan|explain|doctor|rule (list|show)))\b[^>]*$")
 BACKGROUND = re.compile(r"& \w+=\$!$")
 # udev reads a new file system, and has the disk open for a moment.
-FORMATS = re.compile(r"mkfs\.")
+FORMATS = re.compile(r"\bmkfs\.")
 PATIENCE_S = 30
 
 
@@ -167,7 +167,7 @@ class Runner:
             elif BACKGROUND.search(step.command):
                 # The process has its name when it has opened its files.
                 shell.run('until [ "$(cat /proc/$!/comm 2>/dev/null)" != bash ]; do :; done')
-            elif FORMATS.match(step.command):
+            elif FORMATS.search(step.command):
                 self.guest.check_run("udevadm settle")
             is_right = status == step.status and markdown_text.matches(step.expected, output)
             if is_right or self.is_recording or not READS.match(step.command) or time.monotonic() > begin + PATIENCE_S:

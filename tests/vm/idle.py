@@ -22,8 +22,8 @@ def await_end(machine, what):
 
 
 def starts(machine):
-    """How often systemd has started vfiod. vfiod tells systemd that it is ready before it answers anybody, and systemd reads and logs
-    that before it answers the question here."""
+    """How often systemd has started vfiod. Here are no rules, so vfiod tells systemd that it is ready before it answers anybody. systemd
+    reads and logs that before it answers the question here."""
     machine.view.unit("ActiveState")
     return str(sum(line.startswith("Started") for line in machine.view.journal("--boot --output=cat").splitlines()))
 

@@ -10,6 +10,7 @@ udev is told to reload its rules at once, because by itself it checks them only 
 import json
 import shlex
 
+from programs import GuestError
 from view import eventually
 
 FOLDER = "/etc/vfiod/rules.d"
@@ -34,7 +35,8 @@ class Rules:
         self.guest.check_run(f"rm -f {FOLDER}/*.conf")
         self.guest.check_run("vfioctl --quiet rescan")
         # A worker removes it a moment later. The next rules wait for a file of their own.
-        self.guest.wait_for(f"! test -e {EARLY}")
+        if not self.guest.wait_for(f"! test -e {EARLY}"):
+            raise GuestError(f"{EARLY} exists without rules")
         self.guest.check_run("udevadm control --reload")
 
 

@@ -125,6 +125,7 @@ def check_stuck(machine):
 def check_helpers_killed(machine):
     """The main process of a helper can be killed at any time. systemd starts it again when it is needed."""
     tap, worker = machine.tap, machine.stuck_worker()
+    tap.check("only one worker runs, and it waits in the kernel", worker[1::3] == ["vfio_unregister_group_dev"], worker)
     for helper in HELPERS:
         machine.guest.check_run(f"systemctl start {helper} && systemctl kill --kill-whom=main --signal=KILL {helper}")
         # The workers of earlier jobs may still end.

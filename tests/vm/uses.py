@@ -19,7 +19,8 @@ from view import eventually
 
 PROCESS = "/run/user-of-device"
 # The process has its name when it has opened the node.
-OPEN = ("setsid sleep infinity < {node} > /dev/null 2>&1 & echo $! > $user; until grep -qx sleep /proc/$!/comm; do sleep 0.1; done")
+OPEN = ("setsid sleep infinity < {node} > /dev/null 2>&1 & echo $! > $user;"
+        " until grep -qx sleep /proc/$!/comm; do kill -0 $! || exit 1; sleep 0.1; done")
 CLOSE = "kill $(cat $user); tail --pid=$(cat $user) --follow /dev/null"
 CLAIM = ("import os, signal, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL);"
          " print(1, flush=True); signal.pause()")
@@ -142,6 +143,8 @@ endpoint=$(echo endpoint*) && decoder=decoder${{endpoint#endpoint}}.0 && echo ra
 echo {topology.CXL_BYTES} > $decoder/dpa_size && echo $decoder > $region/target0 && echo 1 > $region/commit"""
 NO_REGION = "cd /sys/bus/cxl/devices; echo 0 > region0/commit; echo region0 > decoder0.0/delete_region"
 CXL_DRIVERS = "/sys/bus/cxl/drivers/cxl_region"
+AWAIT_RAM = ("end=$((SECONDS + 60)) && until [ -e /sys/bus/dax/drivers/kmem/dax0.0 ]; do"
+             " [ $SECONDS -lt $end ] || { ls -l /sys/bus/dax/devices /sys/bus/dax/drivers/kmem; exit 1; }; sleep 0.1; done")
 
 ODD = [
     Use("the console of the kernel", "console", "console", "true", "true", ("ttyS0 is a console of the kernel",),
@@ -162,7 +165,7 @@ ODD = [
     Use("CXL memory in the address space of the host", "cxl", "memory", REGION, NO_REGION,
         ("its memory mem0 is in the address space of the host as region0",), "grep -q region0 /proc/iomem"),
     Use("CXL memory that is RAM", "cxl", "memory",
-        f"{REGION} && echo region0 > {CXL_DRIVERS}/bind && until [ -e /sys/bus/dax/drivers/kmem/dax0.0 ]; do sleep 0.1; done",
+        f"{REGION} && echo region0 > {CXL_DRIVERS}/bind && {AWAIT_RAM}",
         f"echo dax0.0 > /sys/bus/dax/drivers/kmem/unbind; echo region0 > {CXL_DRIVERS}/unbind; {NO_REGION}",
         ("its memory mem0 is RAM of the host", "dax0.0 in region0"), "[ -e /sys/bus/dax/drivers/kmem/dax0.0 ]"),
 ]
@@ -199,6 +202,7 @@ class Used:
         self.address = guest.address(use.device)
         # After a reattach, the kernel finds a disk a moment later.
         eventually(lambda: bool(self.names()[NEEDED.get(use.device, 0)]), use.device in NEEDED)
+        guest.check_run("udevadm settle")  # udev reads a disk that is back, and has it open
         name, disk, controller, stick = self.names()
         self.words = {"user": PROCESS, "pid": "", "name": name, "disk": f"/dev/{disk}", "partition": f"/dev/{disk}p1",
                       "controller": f"/dev/{controller}", "stick": f"/dev/{stick}"}
@@ -211,7 +215,7 @@ class Used:
         return self.guest.run(f"{settings}; {command}", timeout)
 
     def begin(self):
-        status, output = self.run(self.use.begin)
+        status, output = self.run(self.use.begin, 120)
         if status != 0 or self.run(self.use.works)[0] != 0:
             raise RuntimeError(f"cannot make {self.use.what}: {output}")
         if "$user" in self.use.begin:

@@ -59,6 +59,8 @@ class Events:
 def await_events(guest, monitor, device, sources):
     """Wait until `udevadm monitor --property` has printed all events until now: it prints an event of this device last, once for each
     source."""
+    if "UDEV" in sources:
+        guest.check_run("udevadm settle")  # udev handles the events of several devices at the same time
     mark = uuid.uuid4()
     guest.check_run(f"echo 'change {mark}' > {device}/uevent")
     for _ in sources:

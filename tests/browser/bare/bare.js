@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The least that a page in Cockpit can do with the objects of vfiod: what latency.py compares the page with. It writes when it was
-// connected, when it had all objects, and which were removed: a device and its group can be so at once.
+// connected, when it had all objects, and the paths of all removed objects: a device and its group can be removed at the same time.
 const MANAGER = "/org/vfiod1";
 const OBJECTS = "org.freedesktop.DBus.ObjectManager";
 
