@@ -267,6 +267,21 @@ static void test_lingering(void) {
         scene_end(&scene);
 }
 
+/* A process that has the device open, and ignores SIGTERM. */
+static Process *start_stubborn(Scene *scene) {
+        g_autofree char *node = g_build_filename(fake_kernel_get_root(scene->fixture->kernel), NODE, NULL);
+        g_autofree char *command = g_strdup_printf("trap '' TERM; exec 9<>%s && echo ready && sleep 1000", node);
+
+        return start_sleeper(command);
+}
+
+static void expect_sigterm_first(Scene *scene, Process *holder) {
+        fixture_wait_log(scene->fixture, "*was asked to end");
+        fixture_wait_log(scene->fixture, "*was asked to end with SIGKILL");
+        expect_over(scene);
+        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+}
+
 /* With "kill", a process of the user that has the device open ends, and no other. The tests run as root, so the lease is
  * root's. */
 static void test_kill(void) {
@@ -275,9 +290,7 @@ static void test_kill(void) {
         scene_begin(&scene, NULL);
         g_autofree char *ticket = lessee_start(scene.fixture, NIC, "{'kill': <true>}", LEASE1);
         int guard = lessee_claim(scene.fixture, ticket);
-        g_autofree char *node = g_build_filename(fake_kernel_get_root(scene.fixture->kernel), NODE, NULL);
-        g_autofree char *stubborn = g_strdup_printf("trap '' TERM; exec 9<>%s && echo ready && sleep 1000", node);
-        Process *holder = start_sleeper(stubborn);
+        Process *holder = start_stubborn(&scene);
         Process *other = start_sleeper("echo ready && exec sleep 1000");
         (void)close(guard);
         expect_over(&scene);
@@ -293,19 +306,14 @@ static void test_kill_late(void) {
         scene_begin_with(&scene, &(FixtureOptions){.reads_log = true});
         g_autofree char *ticket = lessee_start(scene.fixture, NIC, "{'kill': <true>}", LEASE1);
         int guard = lessee_claim(scene.fixture, ticket);
-        g_autofree char *node = g_build_filename(fake_kernel_get_root(scene.fixture->kernel), NODE, NULL);
-        g_autofree char *stubborn = g_strdup_printf("trap '' TERM; exec 9<>%s && echo ready && sleep 1000", node);
-        Process *holder = start_sleeper(stubborn);
+        Process *holder = start_stubborn(&scene);
         (void)close(guard);
         fixture_wait_property(scene.fixture, LEASE1, LEASE, "State", "'lingering'");
         g_assert_cmpint(kill(process_get_pid(scene.fixture->daemon), SIGSTOP), ==, 0);
         /* Longer than the time after which it would be killed. */
         g_usleep(500000);
         g_assert_cmpint(kill(process_get_pid(scene.fixture->daemon), SIGCONT), ==, 0);
-        fixture_wait_log(scene.fixture, "*was asked to end");
-        fixture_wait_log(scene.fixture, "*was asked to end with SIGKILL");
-        expect_over(&scene);
-        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        expect_sigterm_first(&scene, holder);
         scene_end(&scene);
 }
 
@@ -316,9 +324,7 @@ static void test_kill_fails(void) {
         scene_begin_with(&scene, &(FixtureOptions){.reads_log = true});
         g_autofree char *ticket = lessee_start(scene.fixture, NIC, "{'kill': <true>}", LEASE1);
         int guard = lessee_claim(scene.fixture, ticket);
-        g_autofree char *node = g_build_filename(fake_kernel_get_root(scene.fixture->kernel), NODE, NULL);
-        g_autofree char *stubborn = g_strdup_printf("trap '' TERM; exec 9<>%s && echo ready && sleep 1000", node);
-        Process *holder = start_sleeper(stubborn);
+        Process *holder = start_stubborn(&scene);
         g_autofree char *reaper = g_strdup_printf("%s.reaper", scene.fixture->state_folder);
         g_autofree char *away = g_strdup_printf("%s.away", reaper);
         g_assert_cmpint(rename(reaper, away), ==, 0);
@@ -328,10 +334,7 @@ static void test_kill_fails(void) {
         while (g_get_monotonic_time() < first + G_USEC_PER_SEC / 2)
                 fixture_wait_log(scene.fixture, "Cannot end process *");
         g_assert_cmpint(rename(away, reaper), ==, 0);
-        fixture_wait_log(scene.fixture, "*was asked to end");
-        fixture_wait_log(scene.fixture, "*was asked to end with SIGKILL");
-        expect_over(&scene);
-        g_assert_cmpint(process_finish(holder), ==, 128 + SIGKILL);
+        expect_sigterm_first(&scene, holder);
         scene_end(&scene);
 }
 
